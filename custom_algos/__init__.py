@@ -1,0 +1,31 @@
+"""Who recommends: algorithms from first principles, without Ray and without our environments.
+
+To add an algorithm, write one file and add one line to `ALGORITHMS`; an algorithm outside the project is named by
+its import path ``my_package:MyAlgorithm``.
+"""
+import importlib
+
+ALGORITHMS = {
+    "random": "custom_algos.bandits.fixed:Random",
+    "popularity": "custom_algos.bandits.fixed:Popularity",
+    "epsilon_greedy": "custom_algos.bandits.epsilon_greedy:EpsilonGreedy",
+    "thompson": "custom_algos.bandits.thompson:Thompson",
+    "lin_ucb": "custom_algos.bandits.lin_ucb:LinUCB",
+    "a2c": "custom_algos.deep.a2c:A2C",
+}
+
+
+def find_algorithm(name: str):
+    """The class named ``name``: one of `ALGORITHMS` or ``module:Class``; ValueError says what is valid."""
+    path = ALGORITHMS.get(name, name)
+    module, _, attribute = path.partition(":")
+    if not attribute:
+        raise ValueError(f"unknown algorithm '{name}'; valid are: {', '.join(ALGORITHMS)}, or my_package:MyAlgorithm")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"cannot import algorithm '{path}': {error}") from error
+    from .core import Algorithm
+    if not (isinstance(found, type) and issubclass(found, Algorithm)):
+        raise ValueError(f"'{path}' is not a subclass of custom_algos.core.Algorithm")
+    return found

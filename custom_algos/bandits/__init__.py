@@ -1,0 +1,1 @@
+"""Bandits: every step is an episode of its own."""

@@ -1,0 +1,107 @@
+"""The agent–environment loop, without Ray: collect, train, evaluate.
+
+`collect` is the only place where an algorithm meets users; workers on a cluster, the local trainer and a ten-line
+script all call it.  It runs on any Gymnasium vector environment in SAME_STEP mode.
+"""
+from typing import Any
+
+import numpy as np
+
+from .core import Algorithm, Transition, tree_map
+
+Seen = tuple[Any, np.ndarray | None]             # what the agent sees now: (observation [N, …], mask [N, A] or None)
+
+
+def make_rng(*key: int) -> np.random.Generator:
+    """A Philox generator keyed by whole numbers, e.g. (seed, shard, iteration)."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+
+
+def begin(env, seed: int | None = None, **options) -> Seen:
+    """Reset every user of ``env``."""
+    obs, info = env.reset(seed=seed, options=options or None)
+    return obs, info.get("action_mask")
+
+
+def collect(env, algorithm: Algorithm, seen: Seen, steps: int, rng: np.random.Generator,
+            explore: bool = True) -> tuple[Transition, Seen, dict[str, float]]:
+    """Let ``algorithm`` act on the N users of ``env`` for ``steps`` steps.
+
+    Returns the transitions ``[steps, N]``, what the agent sees afterwards, and sums over the real steps: reward,
+    sessions that ended, and every truth in ``info`` that the environment knows (expected_reward, regret).
+    """
+    obs, mask = seen
+    rows: dict[str, list] = {name: [] for name in Transition._fields}
+    totals: dict[str, float] = {}
+    for _ in range(steps):
+        action, log_prob = algorithm.act(obs, rng, explore, mask)
+        after, reward, terminated, truncated, info = env.step(action)
+        ends = terminated | truncated
+        row = Transition(obs, action, np.asarray(reward, np.float32), true_successor(after, info, ends), terminated,
+                         truncated, log_prob, info.get("response"), mask, info.get("final_mask"), info.get("delay"))
+        for name, value in zip(Transition._fields, row, strict=True):
+            rows[name].append(value)
+        for name, value in (("reward", reward), ("sessions", ends), *((k, info[k]) for k in TRUTHS if k in info)):
+            totals[name] = totals.get(name, 0.0) + float(np.sum(value, dtype=np.float64))
+        obs, mask = after, info.get("action_mask")
+    batch = Transition(*(None if rows[name][0] is None else tree_map(lambda *parts: np.stack(parts), *rows[name])
+                         for name in Transition._fields))
+    return batch, (obs, mask), totals
+
+
+TRUTHS = ("expected_reward", "regret")           # what a user model knows and the agent does not see
+
+
+def true_successor(after, info, ends):
+    """The observation before any reset: dense from our environments, per finished row from Gymnasium's own."""
+    if "final_obs" not in info:
+        return after
+    final = info["final_obs"]
+    if isinstance(final, np.ndarray) and final.dtype != object or isinstance(final, dict):
+        return final
+    successor = np.array(after)
+    for n in np.flatnonzero(ends):
+        successor[n] = final[n]
+    return successor
+
+
+def evaluate(env, algorithm: Algorithm | None, seed: int, rng: np.random.Generator, users=None, explore=False,
+             max_steps: int = 100_000) -> dict[str, np.ndarray]:
+    """Exactly one session of every user of ``env`` (autoreset disabled); ``algorithm`` None asks the oracle.
+
+    Returns ``{"return": [N], "length": [N], …}``: sums over the session of the expected reward where the environment
+    knows it and of the sampled reward where it does not, and of every other truth.
+    """
+    obs, mask = begin(env, seed, **({} if users is None else {"users": users}))
+    alive = np.ones(env.num_envs, bool)
+    sums: dict[str, np.ndarray] = {}
+    for _ in range(max_steps):
+        action = env.oracle() if algorithm is None else algorithm.act(obs, rng, explore, mask)[0]
+        obs, reward, terminated, truncated, info = env.step(action)
+        mask = info.get("action_mask")
+        step = {"reward": reward, "length": np.ones(env.num_envs)} | {k: info[k] for k in TRUTHS if k in info}
+        for name, value in step.items():
+            sums[name] = sums.get(name, np.zeros(env.num_envs)) + np.where(alive, value, 0.0)
+        alive &= ~(terminated | truncated)
+        if not alive.any():
+            break
+    else:
+        raise RuntimeError(f"{int(alive.sum())} of {env.num_envs} sessions did not end within {max_steps} steps")
+    return {"return": sums.get("expected_reward", sums["reward"]), **sums}
+
+
+def train(env, algorithm: Algorithm, env_steps: int, seed: int = 0, report=None) -> list[dict[str, float]]:
+    """Collect and learn until ``env_steps`` real steps are done; one row of numbers per update.
+
+    ``report``, if given, is called with every row.
+    """
+    seen, history, done = begin(env, seed), [], 0
+    while done < env_steps:
+        rng = make_rng(seed, 0, len(history))
+        batch, seen, totals = collect(env, algorithm, seen, algorithm.rollout_steps, rng)
+        done += batch.reward.size
+        row = {"env_steps": done, "reward_mean": float(totals["reward"] / batch.reward.size), **algorithm.learn(batch)}
+        history.append(row)
+        if report:
+            report(row)
+    return history

@@ -1,0 +1,238 @@
+"""N users stepped together: the one place for seeding, autoreset, time limit, spaces and save/restore.
+
+A user model subclasses `VectorEnv` and writes only what is particular to it (design in `docs/new-environment.md`):
+
+| method | what it does |
+|---|---|
+| ``_spaces()``            | the Gymnasium spaces of ONE user: (observation, action) |
+| ``_allocate()``          | the model's state: a dict of named arrays ``[N, …]`` |
+| ``_begin(rows)``         | the users in ``rows [n]`` (int64 indices) start a session |
+| ``_advance(action, active)`` | one step of every user with ``active [N]``; returns (reward, terminated, info), each ``[N, …]`` |
+| ``_observe()``           | a fresh observation ``[N, …]``, or a dict of such arrays |
+| ``_mask()``              | allowed actions ``[N, A]`` bool, or None when all are |
+| ``_oracle()``            | the action ``[N, …]`` of the best policy that knows the hidden state, or None |
+"""
+import dataclasses
+import importlib
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+
+POPULATION = 2**31                 # users in the world of an environment that does not say otherwise
+
+_LIFE = ("user", "visits", "session", "t", "done")        # the state every model has
+
+
+def param(default, low=None, high=None, choices=None):
+    """A field of a parameter dataclass with its valid range (inclusive) or its valid values."""
+    return dataclasses.field(default=default, metadata={"low": low, "high": high, "choices": choices})
+
+
+def check_params(cls, given: dict):
+    """Build the parameter dataclass ``cls`` from ``given``; ValueError names the field, the value and what is valid."""
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    for name in given:
+        if name not in fields:
+            raise ValueError(f"unknown parameter '{name}'; valid are: {', '.join(fields)}")
+    for name, value in given.items():
+        meta, default = fields[name].metadata, fields[name].default
+        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+            given = given | {name: (value := float(value))}
+        if type(default) in (bool, int, float, str) and type(value) is not type(default):
+            raise ValueError(f"parameter '{name}' = {value!r} must be a {type(default).__name__}")
+        if meta.get("choices") is not None and value not in meta["choices"]:
+            raise ValueError(f"parameter '{name}' = {value!r} must be one of {', '.join(map(str, meta['choices']))}")
+        low, high = meta.get("low"), meta.get("high")
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise ValueError(f"parameter '{name}' = {value!r} must lie in [{low}, {high if high is not None else 'inf'}]")
+    return cls(**given)
+
+
+class VectorEnv(gym.vector.VectorEnv):
+    """A batch of ``num_envs`` simulated users behind Gymnasium's vector interface.
+
+    Arguments: ``autoreset`` is one of next_step (Gymnasium's default, what RLlib assumes), same_step (with a dense
+    ``info["final_obs"]``: the true successor of every user) or disabled (a finished user stays finished).
+    ``slot0`` and ``stride`` place this batch in a larger one: slot j serves users
+    ``first_user + (slot0 + j + visits * stride) mod population``, so a batch cut into shards meets the same users.
+    Further keyword arguments are fields of ``Params``.  Raises ValueError for anything that is not valid.
+    """
+
+    Params: ClassVar[type]
+    horizon: int | None = None                            # steps of a session after which it is truncated
+
+    def __init__(self, num_envs: int = 1, *, autoreset: str = "next_step", first_user: int = 0,
+                 population: int = POPULATION, slot0: int = 0, stride: int | None = None, render_mode=None, **params):
+        self.params: Any = check_params(self.Params, params)
+        self.num_envs, self.render_mode = num_envs, render_mode
+        try:
+            self.autoreset = AutoresetMode[str(autoreset).upper()]
+        except KeyError:
+            raise ValueError(f"autoreset = {autoreset!r} must be next_step, same_step or disabled") from None
+        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset}
+        self._build()
+        self.single_observation_space, self.single_action_space = self._spaces()
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.first_user, self.population = first_user, population
+        self._slots = slot0 + np.arange(num_envs, dtype=np.int64)
+        self._stride = num_envs if stride is None else stride
+        self._chosen: np.ndarray | None = None            # users named by reset(options={"users": …})
+        self.seed: int | None = None                      # of the coins; the world has params.world_seed
+        self.user, self.visits, self.session, self.t = (np.zeros(num_envs, np.int64) for _ in range(4))
+        self.done = np.zeros(num_envs, bool)
+        self.state: dict[str, np.ndarray] = self._allocate()
+
+    # what a model writes ------------------------------------------------------------------------------------------
+    def _build(self):
+        """Make the world (items, tables) before the spaces are known."""
+
+    def _spaces(self):
+        raise TypeError(f"{type(self).__name__} does not say what its spaces are")
+
+    def _allocate(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def _begin(self, rows):
+        pass
+
+    def _advance(self, action, active):
+        raise TypeError(f"{type(self).__name__} does not say how a user steps")
+
+    def _observe(self):
+        raise TypeError(f"{type(self).__name__} does not say what is observed")
+
+    def _mask(self):
+        return None
+
+    def _oracle(self):
+        return None
+
+    # Gymnasium ----------------------------------------------------------------------------------------------------
+    def reset(self, *, seed=None, options=None):
+        """Start sessions: (observation, info).  ``options``: users (ids ``[N]``) or reset_mask (``[N]`` bool)."""
+        options = options or {}
+        if seed is not None or self.seed is None:
+            super().reset(seed=seed)
+            self.seed = int(self.np_random.integers(2**63)) if seed is None else int(seed)
+            if "reset_mask" not in options:
+                self.visits[:] = -1
+                self._chosen = None
+        if options.get("users") is not None:
+            self._chosen = np.asarray(options["users"], np.int64)
+            if self._chosen.shape != (self.num_envs,):
+                raise ValueError(f"options['users'] has shape {self._chosen.shape}, must be ({self.num_envs},)")
+            self.visits[:] = -1
+        rows = np.flatnonzero(options["reset_mask"]) if "reset_mask" in options else np.arange(self.num_envs)
+        self._start(rows)
+        return self._observe(), self._info({})
+
+    def step(self, actions):
+        """One step of every user: (observation, reward float32, terminated, truncated, info), each ``[N, …]``."""
+        action = np.asarray(actions)
+        if action.shape != self.action_space.shape:
+            raise ValueError(f"action has shape {action.shape}, must be {self.action_space.shape}")
+        resting = self.done
+        active = np.ones(self.num_envs, bool) if self.autoreset is AutoresetMode.SAME_STEP else ~resting
+        if self.autoreset is AutoresetMode.NEXT_STEP and resting.any():
+            self._start(np.flatnonzero(resting))
+        reward, terminated, info = self._advance(action, active)
+        self.t += active
+        truncated = active & ~terminated & (self.t >= self.horizon) if self.horizon else np.zeros(self.num_envs, bool)
+        self.done = terminated | truncated
+        if self.autoreset is AutoresetMode.DISABLED:
+            self.done |= ~active
+        obs = self._observe()
+        if self.autoreset is AutoresetMode.SAME_STEP:
+            info["final_obs"], final_mask = obs, self._mask()
+            if final_mask is not None:
+                info["final_mask"] = final_mask
+            if self.done.any():
+                self._start(np.flatnonzero(self.done))
+                obs = self._observe()
+        return obs, reward, terminated, truncated, self._info(info)
+
+    # save and restore ---------------------------------------------------------------------------------------------
+    def get_state(self) -> dict[str, Any]:
+        """A copy of everything that changes: `set_state` continues from it bit for bit."""
+        life = {name: getattr(self, name).copy() for name in _LIFE}
+        return {"seed": self.seed, "chosen": None if self._chosen is None else self._chosen.copy(), **life,
+                **{f"state/{name}": array.copy() for name, array in self.state.items()}}
+
+    def set_state(self, saved: dict[str, Any]):
+        """Continue from ``saved``; returns (observation, info) as `reset` does."""
+        self.seed = saved["seed"]
+        self._chosen = None if saved["chosen"] is None else saved["chosen"].copy()
+        for name in _LIFE:
+            setattr(self, name, saved[name].copy())
+        for name, array in self.state.items():
+            array[...] = saved[f"state/{name}"]
+        return self._observe(), self._info({})
+
+    def oracle(self):
+        """The action ``[N, …]`` of the best policy that sees the hidden state now, or None where none is known."""
+        return self._oracle()
+
+    # inside -------------------------------------------------------------------------------------------------------
+    def _start(self, rows):
+        self.visits[rows] += 1
+        if self._chosen is not None:                      # the same user comes back for another session
+            self.user[rows], self.session[rows] = self._chosen[rows], self.visits[rows]
+        else:
+            place = self._slots[rows] + self.visits[rows] * self._stride
+            self.user[rows] = self.first_user + place % self.population
+            self.session[rows] = place // self.population
+        self.t[rows] = 0
+        self.done[rows] = False
+        self._begin(rows)
+
+    def _info(self, info):
+        mask = self._mask()
+        if mask is not None:
+            info["action_mask"] = mask
+        info["user"] = self.user.copy()
+        return info
+
+
+class ScalarView(gym.Env):
+    """One user of a `VectorEnv` behind Gymnasium's single interface: a view with N = 1, no second implementation."""
+
+    def __init__(self, batch: VectorEnv):
+        self.batch = batch
+        self.observation_space, self.action_space = batch.single_observation_space, batch.single_action_space
+        self.metadata, self.render_mode = {"render_modes": []}, batch.render_mode
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        options = {key: np.atleast_1d(value) for key, value in (options or {}).items()}
+        obs, info = self.batch.reset(seed=seed, options=options)
+        return _first(obs), _first(info)
+
+    def step(self, action):
+        if not self.action_space.contains(action):
+            raise ValueError(f"action {action!r} is not in {self.action_space}")
+        obs, reward, terminated, truncated, info = self.batch.step(np.asarray(action)[None])
+        return _first(obs), float(reward[0]), bool(terminated[0]), bool(truncated[0]), _first(info)
+
+
+def _first(tree):
+    """Row 0 of an array or of a dict of arrays."""
+    return {key: _first(value) for key, value in tree.items()} if isinstance(tree, dict) else tree[0]
+
+
+def _model(path: str) -> type[VectorEnv]:
+    module, name = path.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def make_vector(model: str, num_envs: int = 1, **kwargs) -> VectorEnv:
+    """The ``vector_entry_point`` of every id: ``model`` is the class's path, ``module:Class``."""
+    return _model(model)(num_envs, **kwargs)
+
+
+def make_scalar(model: str, **kwargs) -> ScalarView:
+    """The ``entry_point`` of every id."""
+    return ScalarView(_model(model)(1, **{"autoreset": "disabled"} | kwargs))
