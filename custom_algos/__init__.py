@@ -8,9 +8,20 @@ import importlib
 ALGORITHMS = {
     "random": "custom_algos.bandits.fixed:Random",
     "popularity": "custom_algos.bandits.fixed:Popularity",
+    "explore_then_commit": "custom_algos.bandits.explore_then_commit:ExploreThenCommit",
     "epsilon_greedy": "custom_algos.bandits.epsilon_greedy:EpsilonGreedy",
+    "ucb": "custom_algos.bandits.ucb:UCB",
+    "kl_ucb": "custom_algos.bandits.kl_ucb:KLUCB",
+    "glr_kl_ucb": "custom_algos.bandits.glr_kl_ucb:GLRKLUCB",
     "thompson": "custom_algos.bandits.thompson:Thompson",
+    "gaussian_thompson": "custom_algos.bandits.gaussian:GaussianThompson",
+    "gradient_bandit": "custom_algos.bandits.gradient:GradientBandit",
+    "exp3": "custom_algos.bandits.exp3:EXP3",
     "lin_ucb": "custom_algos.bandits.lin_ucb:LinUCB",
+    "lin_thompson": "custom_algos.bandits.lin_thompson:LinThompson",
+    "logistic_thompson": "custom_algos.bandits.logistic_thompson:LogisticThompson",
+    "neural_linear": "custom_algos.bandits.neural_linear:NeuralLinear",
+    "neural_ucb": "custom_algos.bandits.neural_ucb:NeuralUCB",
     "a2c": "custom_algos.deep.a2c:A2C",
 }
 

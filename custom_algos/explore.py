@@ -55,3 +55,23 @@ def epsilon_greedy(values: np.ndarray, epsilon, rng: np.random.Generator, mask: 
 def uniform(n: int, actions: int, rng: np.random.Generator, mask: np.ndarray | None = None):
     """Uniform over the allowed actions: (action ``[N]``, log_prob ``[N]``)."""
     return epsilon_greedy(np.zeros((n, actions)), 1.0, rng, mask)
+
+
+def sample_softmax(logits: np.ndarray, rng: np.random.Generator | None, mask: np.ndarray | None = None):
+    """One action a row from the softmax of ``logits [N, A]`` (arg-max when ``rng`` is None), allowed actions only.
+
+    Returns (action ``[N]`` int64, log_prob ``[N]`` float32).  One uniform a user walks down the cumulative weights, so
+    a user's action does not depend on how many actions there are in other rows.
+    """
+    logits = masked(logits, mask)
+    top = logits.max(axis=1, keepdims=True)                                 # [N, 1]
+    if rng is None:
+        return logits.argmax(axis=1), np.zeros(len(logits), np.float32)     # the greedy policy is certain
+    weight = np.exp(logits - top)                                           # [N, A], forbidden ones exactly 0
+    total = weight.cumsum(axis=1, dtype=np.float32)                         # [N, A]
+    coin = rng.random(len(logits), np.float32) * total[:, -1]               # [N]
+    action = np.minimum((total <= coin[:, None]).sum(axis=1), logits.shape[1] - 1)
+    rows = np.arange(len(logits))
+    lost = weight[rows, action] == 0.0                                      # a coin that rounded up to the very end
+    action[lost] = weight[lost].argmax(axis=1)
+    return action, np.log(weight[rows, action] / total[:, -1]).astype(np.float32)

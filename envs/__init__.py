@@ -4,6 +4,22 @@
 ids without an import of this package.  To add an environment, write one file and add one line to `MODELS`.
 """
 MODELS = {
+    "recloop/BernoulliBandit-v0": ("envs.bandits:ArmBandit", {}),
+    "recloop/GaussianBandit-v0": ("envs.bandits:ArmBandit", {"reward": "gaussian"}),
+    "recloop/PiecewiseBandit-v0": ("envs.bandits:ArmBandit", {
+        "changes": (1000, 2000, 3000, 4000),
+        "means": ((.3, .5, .9), (.3, .2, .9), (.3, .2, .1), (.7, .2, .1), (.7, .5, .1))}),
+    "recloop/DriftingBandit-v0": ("envs.bandits:ArmBandit", {"means": (.5, .5, .5), "amplitude": .4}),
+    "recloop/TypesBandit-v0": ("envs.bandits:ArmBandit", {
+        "types": 5, "observe": "one_hot",
+        "means": tuple((.15, *(.30 if i == g else .05 for i in range(9))) for g in range(5))}),
+    "recloop/AppearingBandit-v0": ("envs.bandits:ArmBandit", {"cycle": 1000, "stay": 500}),
+    "recloop/DelayedBandit-v0": ("envs.bandits:ArmBandit", {"delay": "geometric"}),
+    "recloop/HeadlineBandit-v0": ("envs.headlines:HeadlineBandit", {}),
+    "recloop/LinearBandit-v0": ("envs.contextual:ContextBandit", {}),
+    "recloop/NonlinearBandit-v0": ("envs.contextual:ContextBandit", {"link": "cosine"}),
+    "recloop/FreshContextBandit-v0": ("envs.contextual:FreshContextBandit", {"actions": 10}),
+    "recloop/Ladder-v0": ("envs.ladder:Ladder", {}),
     "recloop/Logged-v0": ("envs.logged:Logged", {}),
 }
 

@@ -21,7 +21,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-POPULATION = 2**31                 # users in the world of an environment that does not say otherwise
+SPLIT_SIZE = 2**29                 # users of each split: training, validation and test users never overlap
+SPLITS = {"train": 0, "validation": SPLIT_SIZE, "test": 2 * SPLIT_SIZE}      # first user of each split
 
 _LIFE = ("user", "visits", "session", "t", "done")        # the state every model has
 
@@ -65,7 +66,7 @@ class VectorEnv(gym.vector.VectorEnv):
     horizon: int | None = None                            # steps of a session after which it is truncated
 
     def __init__(self, num_envs: int = 1, *, autoreset: str = "next_step", first_user: int = 0,
-                 population: int = POPULATION, slot0: int = 0, stride: int | None = None, render_mode=None, **params):
+                 population: int = SPLIT_SIZE, slot0: int = 0, stride: int | None = None, render_mode=None, **params):
         self.params: Any = check_params(self.Params, params)
         self.num_envs, self.render_mode = num_envs, render_mode
         try:

@@ -9,11 +9,11 @@ Actions that were never tried are worth ``optimism``: infinity tries each once f
 from dataclasses import dataclass
 
 from ..explore import epsilon_greedy, inverse
-from .core import BanditConfig, CountingBandit, batch_size
+from .core import CountingBandit, CountingConfig, batch_size
 
 
 @dataclass(frozen=True)
-class Config(BanditConfig):
+class Config(CountingConfig):
     epsilon: float = 0.1
     """Probability of a uniformly random action (the largest one, when a schedule is set)."""
     schedule: str = "constant"
@@ -26,6 +26,7 @@ class Config(BanditConfig):
 
 class EpsilonGreedy(CountingBandit):
     Config = Config
+    ranks = False
 
     def epsilon(self) -> float:
         """ε now; t is the number of interactions a learner has had (the learners of one batch march in step)."""
@@ -33,7 +34,7 @@ class EpsilonGreedy(CountingBandit):
             return self.config.epsilon
         if self.config.schedule != "inverse":
             raise ValueError(f"schedule = {self.config.schedule!r} must be constant or inverse")
-        return inverse(self.config.epsilon, self.config.scale, self.count[0].sum())
+        return inverse(self.config.epsilon, self.config.scale, float(self.seen[0]))
 
     def act(self, obs, rng, explore=True, mask=None):
         values = self.per_user(self.mean(self.config.optimism if explore else 0.0), batch_size(obs))     # [N, A]

@@ -1,0 +1,45 @@
+r"""Thompson sampling for rewards with Gaussian noise of known size.
+
+    θ_a ~ N(m_a, v_a),     1/v_a = 1/s² + N_a/σ²,     m_a = v_a (m/s² + S_a/σ²),     a = arg max_a θ_a
+
+Agrawal & Goyal 2013; regret O(√(A T ln T)).  With ``window`` or ``discount`` old observations are forgotten.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from .core import CountingConfig
+from .thompson import Thompson, fast
+
+
+@dataclass(frozen=True)
+class Config(CountingConfig):
+    noise: float = 1.0
+    """σ: standard deviation of a reward around its mean."""
+    prior_mean: float = 0.0
+    """m: what an action is thought to be worth before it was tried."""
+    prior_std: float = 1.0
+    """s: how far from m an action may well be."""
+    propensity_draws: int = 0
+    """M: posterior draws for the estimate of the propensity (0: unknown, NaN); see `thompson.py`."""
+
+
+class GaussianThompson(Thompson):
+    Config = Config
+
+    def posterior(self):
+        """(m_a, v_a), each ``[R, A]``."""
+        noise, prior = self.config.noise**-2, self.config.prior_std**-2
+        variance = 1.0 / (prior + noise * self.count)
+        return variance * (prior * self.config.prior_mean + noise * self.total), variance
+
+    def centre(self):
+        return self.posterior()[0]
+
+    def draws(self, n, rng):
+        mean, variance = self.posterior()
+        noise = fast(rng).standard_normal((n, self.actions))
+        return self.per_user(mean, n) + self.per_user(np.sqrt(variance), n) * noise
+
+    def check(self, rewards):
+        pass

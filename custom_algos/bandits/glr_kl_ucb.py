@@ -1,0 +1,96 @@
+r"""GLR-klUCB: KL-UCB that starts again when the likelihood says that the world has changed.
+
+    max_s  s kl(m_{1:s}, m_{1:n}) + (n − s) kl(m_{s+1:n}, m_{1:n})  ≥  ln(3 n^{3/2} / δ)
+
+Besson, Kaufmann, Maillard & Seznec 2022: the generalised likelihood ratio test of "one mean" against "two means", on
+the n rewards of an action since its last restart.  An alarm forgets that action (local) or all of them (global).
+Rarely shown actions must be watched too: a fraction of the steps goes round the actions in turn.
+"""
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from .core import BanditConfig
+from .kl_ucb import KLUCB
+
+
+@dataclass(frozen=True)
+class Config(BanditConfig):
+    c: float = 0.0
+    """Weight of the ln ln t term of KL-UCB."""
+    delta: float = 0.01
+    """δ: probability of a false alarm in a world that never changes."""
+    forced: float = 0.02
+    """Share of the steps that goes round the actions in turn."""
+    local: bool = True
+    """Whether an alarm forgets only the action that changed."""
+    test_every: int = 10
+    """Observations of an action between two tests."""
+    split_every: int = 5
+    """Distance of the split points that a test tries."""
+
+
+class GLRKLUCB(KLUCB):
+    Config = Config
+    ranks = False
+    policy_arrays = ("count", "total", "seen")
+    learner_arrays = ("prefix", "restarts", "ring_action", "ring_reward")
+
+    def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
+        super().__init__(obs_space, action_space, config, seed, items)
+        if self.config.test_every < 1 or self.config.split_every < 1:
+            raise ValueError("test_every and split_every must be at least 1")
+        self.prefix = np.zeros((self.replications, self.actions, 64))        # sums of the first 1, 2, … rewards
+        self.restarts = np.zeros(self.replications, np.int64)
+
+    def index(self):
+        """KL-UCB's index, except on the turns that go round the actions."""
+        index = super().index()
+        if self.config.forced > 0.0:
+            period = max(int(np.ceil(self.actions / self.config.forced)), self.actions)
+            turn = self.seen % period                                        # [R]
+            for r in np.flatnonzero(turn < self.actions):
+                index[r, turn[r]] = np.inf
+        return index
+
+    def update(self, rows):
+        most = int(self.count.max()) + int(np.bincount(rows.learner).max())
+        if most > self.prefix.shape[2]:
+            self.prefix = np.concatenate([self.prefix, np.zeros((*self.prefix.shape[:2], most))], axis=2)
+        watch(self.count, self.total, self.seen, self.prefix, self.restarts, rows.learner, rows.action, rows.reward,
+              self.config.delta, self.config.local, self.config.test_every, self.config.split_every)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def watch(count, total, seen, prefix, restarts, learner, action, reward, delta, local, test_every, split_every):
+    """Add rows to the statistics and restart where the test alarms."""
+    for i in range(len(action)):
+        r, a = learner[i], action[i]
+        seen[r] += 1
+        n = int(count[r, a])
+        total[r, a] += reward[i]
+        prefix[r, a, n] = total[r, a]
+        count[r, a] = n + 1
+        if (n + 1) % test_every == 0 and changed(prefix[r, a], n + 1, delta, split_every):
+            restarts[r] += 1
+            for other in range(count.shape[1]):
+                if other == a or not local:
+                    count[r, other] = total[r, other] = 0.0
+
+
+@numba.njit(cache=True, error_model="numpy")
+def changed(prefix, n, delta, split_every):
+    """Whether the n rewards with these prefix sums have two means; kl's written as differences of n · entropy."""
+    spare = n * entropy(prefix[n - 1] / n) - np.log(3.0 * n**1.5 / delta)
+    for s in range(split_every, n, split_every):
+        after = n - s
+        if s * entropy(prefix[s - 1] / s) + after * entropy((prefix[n - 1] - prefix[s - 1]) / after) <= spare:
+            return True
+    return False
+
+
+@numba.njit(cache=True, error_model="numpy")
+def entropy(p):
+    """−p ln p − (1−p) ln(1−p), 0 at both ends."""
+    return 0.0 if p <= 0.0 or p >= 1.0 else -p * np.log(p) - (1.0 - p) * np.log(1.0 - p)

@@ -1,0 +1,41 @@
+r"""UCB: the action that is best if luck has been as bad as it plausibly was.
+
+    a = arg max_a  S_a / N_a + √(α ln t / (2 N_a)),        t = Σ_a N_a
+
+Auer, Cesa-Bianchi & Fischer 2002 (UCB1 is α = 4); every action is tried once first.  Regret ≤ 8 Σ_a ln T / Δ_a + O(1)
+for α = 4.  With ``window`` or ``discount`` it is SW-UCB or D-UCB (Garivier & Moulines 2011): counts, sums and t forget.
+"""
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from .core import CountingBandit, CountingConfig, batch_size
+
+
+@dataclass(frozen=True)
+class Config(CountingConfig):
+    alpha: float = 4.0
+    """α: squared width of the confidence interval; 4 is UCB1, smaller explores less."""
+
+
+class UCB(CountingBandit):
+    Config = Config
+
+    def index(self) -> np.ndarray:
+        """``[R, A]``; infinite for an action that was never tried."""
+        index = np.empty_like(self.count)
+        upper_bound(self.total, self.count, self.config.alpha, index)
+        return index
+
+    def act(self, obs, rng, explore=True, mask=None):
+        return self.choose(self.index() if explore else self.mean(), batch_size(obs), rng, mask)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def upper_bound(total, count, alpha, out):
+    """``out [R, A]``: the formula of the module's docstring."""
+    for r in range(out.shape[0]):
+        width = 0.5 * alpha * np.log(max(count[r].sum(), 1.0))
+        for a in range(out.shape[1]):
+            out[r, a] = total[r, a] / count[r, a] + np.sqrt(width / count[r, a]) if count[r, a] > 0.0 else np.inf

@@ -1,0 +1,1 @@
+"""Algorithms with neural networks (the only ones that import torch)."""

@@ -1,0 +1,49 @@
+"""Returns and advantages: small named recursions over ``[T, N]``, each tested against numbers done by hand.
+
+Two different ends run through all of them: ``terminated`` (the user left, nothing follows) stops the bootstrap;
+``ends`` = terminated | truncated cuts the recursion, because the next row belongs to another session.
+"""
+import numpy as np
+
+
+def discounted_returns(reward, terminated, ends, next_value, gamma: float) -> np.ndarray:
+    r"""``[T, N]``: G_t = r_t + γ G_{t+1} inside a session; r_t + γ (1 − terminated) V(s_{t+1}) at its end and at row T.
+
+    ``next_value [T, N]`` is V(next_obs), read only where the recursion is cut.
+    """
+    out = np.empty_like(reward)
+    following = next_value[-1]
+    for t in reversed(range(len(reward))):
+        following = np.where(ends[t], next_value[t], following)
+        out[t] = reward[t] + gamma * (1.0 - terminated[t]) * following
+        following = out[t]
+    return out
+
+
+def gae(reward, value, next_value, terminated, ends, gamma: float, gae_lambda: float) -> np.ndarray:
+    r"""``[T, N]`` generalised advantage estimates (Schulman et al. 2016, equation 16).
+
+    δ_t = r_t + γ (1 − terminated) V(s_{t+1}) − V(s_t);   A_t = δ_t + γ λ (1 − ends) A_{t+1}
+    """
+    delta = reward + gamma * (1.0 - terminated) * next_value - value
+    carry = gamma * gae_lambda * (1.0 - ends)
+    out = np.empty_like(delta)
+    following = np.zeros_like(delta[0])
+    for t in reversed(range(len(delta))):
+        following = out[t] = delta[t] + carry[t] * following
+    return out
+
+
+def n_step_returns(reward, terminated, ends, next_value, gamma: float, n: int) -> np.ndarray:
+    """``[T, N]``: up to ``n`` rewards, then the bootstrap from the last state reached (Sutton & Barto 2018, 7.1)."""
+    out = np.empty_like(reward)
+    for t in range(len(reward)):
+        total, discount = np.zeros_like(reward[t]), np.ones_like(reward[t])
+        going = np.ones(reward.shape[1], bool)
+        for k in range(t, min(t + n, len(reward))):
+            total = np.where(going, total + discount * reward[k], total)
+            stops = going & (ends[k] | (k == min(t + n, len(reward)) - 1))
+            total = np.where(stops, total + discount * gamma * (1.0 - terminated[k]) * next_value[k], total)
+            going, discount = going & ~stops, discount * gamma
+        out[t] = total
+    return out

@@ -1,0 +1,254 @@
+"""Users fitted to a real log: who they are, what they like, and what a recommender could learn from them.
+
+A simulated user is a user of the log with a taste drawn from that user's posterior (`envs.taste`).  A session is
+``impressions`` recommendations of one item each; every item that was shown before has been seen and gives nothing again.
+
+| | |
+|---|---|
+| observation | Box [2D + 1 + L·D]: features of the liked items summed, of the skipped items summed (both / 10), share of the session that is over, the last L items' features (+ liked, − skipped) |
+| action | Discrete(A): an item of the catalogue; ``info["action_mask"]`` holds those not yet seen |
+| reward | 1 when the user likes the item, else 0 |
+| end | truncated after ``impressions`` steps; nobody leaves |
+| truth in ``info`` | expected_reward: P(like) of what was shown, 0 for an item seen before |
+
+Training, validation and test users come from disjoint parts of the log's users, by ranges of ids (`envs.core.SPLITS`).
+Source of the default log: MovieLens latest-small (Harper & Konstan 2015), like = a rating of 4 or more.
+"""
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+
+from . import logs, taste
+from .core import SPLIT_SIZE, SPLITS, VectorEnv, param
+from .rng import combine, kernel, mix, normal, session_key, uniform
+
+LAST = 3                                          # L: items of the recent past in the observation
+LIKE, TASTE = 1, 2                                # purposes of the coins
+
+
+@dataclass(frozen=True)
+class Params:
+    path: str = ""
+    """The log (Parquet or CSV in the schema of `envs.logs`); empty: the movies that come with the project."""
+    impressions: int = param(50, 1, 10_000)
+    """Items shown in a session."""
+    min_item_rows: int = param(50, 1)
+    """Rows an item needs in the log to enter the catalogue."""
+    taste_dimensions: int = param(2, 0, 32)
+    """Dimensions of the low-rank taste (0: users differ only in how much they like anything)."""
+    world_seed: int = param(0, 0)
+    """Decides the split of the log's users and every simulated user's draw from the posterior."""
+
+
+class World(NamedTuple):
+    """What the log says: the catalogue and the fitted users (read only, shared by every batch of a process)."""
+
+    items: np.ndarray              # [A, D] float32 features
+    item_ids: np.ndarray           # [A] the log's own ids
+    feature_names: list[str]       # [D]
+    titles: list[str]              # [A]
+    rows: dict[str, np.ndarray]    # user, item (indices), like, in time order
+    taste: taste.Taste
+    root: np.ndarray               # [U, 1 + d, 1 + d] Cholesky factors of the users' posterior covariances
+    groups: tuple[np.ndarray, ...]  # the log's users of each split, in the order of SPLITS
+    source: str                    # where the log came from
+    has_propensities: bool         # every kept row says how probable its item was
+
+
+@lru_cache(maxsize=4)
+def load_world(path: str, min_item_rows: int, dimensions: int, world_seed: int) -> World:
+    """Read and fit a log once a process; ValueError says what is wrong with the file."""
+    log = logs.read(path) if path else logs.default_movies()
+    frame = log.frame
+    counts = frame["item"].value_counts()
+    kept = set(counts.index[counts >= min_item_rows])
+    if len(kept) < 2:
+        raise ValueError(f"{log.path}: only {len(kept)} items have min_item_rows = {min_item_rows} rows or more; "
+                         f"the most frequent item has {int(counts.max()) if len(counts) else 0}")
+    ids, features, names = logs.items(log)
+    chosen = np.array([item in kept for item in ids])
+    ids, features = np.asarray(ids)[chosen], features[chosen]
+    frame = frame[frame["item"].isin(kept)]
+    if "time" in frame and frame["time"].notna().all():
+        frame = frame.sort_values("time", kind="stable")
+    place = {item: a for a, item in enumerate(ids)}
+    users, user = np.unique(frame["user"].astype(str).to_numpy(), return_inverse=True)
+    rows = {"user": user.astype(np.int64), "item": frame["item"].map(place).to_numpy(np.int64),
+            "like": (frame["reward"].to_numpy(np.float64) > 0.5).astype(np.float64)}
+    if rows["like"].min() == rows["like"].max():
+        raise ValueError(f"{log.path}: every reward is {rows['like'].min():g}; likes and skips are both needed")
+    if len(users) < 5:
+        raise ValueError(f"{log.path}: {len(users)} users; at least 5 are needed for disjoint training and test users")
+    fitted = taste.fit(rows["user"], rows["item"], rows["like"], len(users), len(ids), dimensions)
+    order = np.argsort(np.array([combine(np.uint64(world_seed), u) for u in range(len(users))], np.uint64), kind="stable")
+    parts = np.split(order, [int(0.6 * len(users)), int(0.8 * len(users))])
+    titles = frame.drop_duplicates("item").set_index("item").get("item_title")
+    names_of = [str(ids[a] if titles is None else titles[ids[a]]) for a in range(len(ids))]
+    known = "propensity" in frame and bool(frame["propensity"].notna().all())
+    if known:
+        rows["propensity"] = frame["propensity"].to_numpy(np.float64)
+    return World(scaled(features), ids, names, names_of, rows, fitted, np.linalg.cholesky(fitted.user_cov), tuple(parts),
+                 str(log.path), known)
+
+
+def scaled(features: np.ndarray) -> np.ndarray:
+    """Features ``[A, D]`` brought to [0, 1] by column; a catalogue without features gets one constant column."""
+    if features.shape[1] == 0:
+        return np.ones((len(features), 1), np.float32)
+    features = np.nan_to_num(features.astype(np.float64), nan=np.nanmean(features) if features.size else 0.0)
+    low, high = features.min(axis=0), features.max(axis=0)
+    return ((features - low) / np.where(high > low, high - low, 1.0)).astype(np.float32)
+
+
+class Logged(VectorEnv):
+    """See the module's table.  State: ``taste [N, 1 + d]``, ``allowed [N, A]`` bool, ``history [N, H]`` float32."""
+
+    Params = Params
+
+    def _build(self):
+        p = self.params
+        self.world = load_world(p.path, p.min_item_rows, p.taste_dimensions, p.world_seed)
+        self.items, self.horizon = self.world.items, p.impressions
+        if p.impressions > len(self.items):
+            raise ValueError(f"impressions = {p.impressions} exceed the catalogue of {len(self.items)} items")
+
+    def _spaces(self):
+        a, d = self.items.shape
+        self._width = 2 * d + 1 + LAST * d
+        high = np.full(self._width, float(p) if (p := self.params.impressions / 10.0) > 1 else 1.0, np.float32)
+        low = np.zeros(self._width, np.float32)
+        low[2 * d + 1:] = -high[2 * d + 1:]
+        return gym.spaces.Box(low, high), gym.spaces.Discrete(a)
+
+    def _allocate(self):
+        n, a = self.num_envs, len(self.items)
+        return {"taste": np.zeros((n, 1 + self.params.taste_dimensions)), "allowed": np.ones((n, a), bool),
+                "history": np.zeros((n, self._width), np.float32)}
+
+    def _begin(self, rows):
+        state, world = self.state, self.world
+        split = np.clip(self.user[rows] // SPLIT_SIZE, 0, len(SPLITS) - 1)
+        sizes = np.array([len(group) for group in world.groups])
+        number = self.user[rows] % SPLIT_SIZE % sizes[split]
+        starts = np.concatenate([[0], np.cumsum(sizes)])[split]
+        who = np.concatenate(world.groups)[starts + number]                 # the log's user behind each simulated one
+        _draw(self.params.world_seed, self.user[rows], rows, world.taste.user_mean[who], world.root[who], state["taste"])
+        state["allowed"][rows] = True
+        state["history"][rows] = 0.0
+
+    def _advance(self, action, active):
+        state, n = self.state, self.num_envs
+        reward, expected = np.zeros(n, np.float32), np.zeros(n)
+        _step(self.seed, self.user, self.session, self.t, active, action.astype(np.int64), self.world.taste.mu,
+              self.world.taste.item_mean, self.items, self.horizon, state["taste"], state["allowed"], state["history"],
+              reward, expected)
+        return reward, np.zeros(n, bool), {"expected_reward": expected}
+
+    def _observe(self):
+        return self.state["history"].copy()
+
+    def _mask(self):
+        return self.state["allowed"].copy()
+
+    def probabilities(self) -> np.ndarray:
+        """``[N, A]``: the hidden P(like) of every item now, 0 for what was seen."""
+        own, item = self.state["taste"], self.world.taste.item_mean
+        logit = self.world.taste.mu + own[:, :1] + item[:, 0] + own[:, 1:] @ item[:, 1:].T
+        return np.where(self.state["allowed"], 1.0 / (1.0 + np.exp(-logit)), 0.0)
+
+    def _oracle(self):
+        return self.probabilities().argmax(axis=1)
+
+    def log_batch(self) -> dict[str, Any]:
+        """The log's rows of the training users as a batch ``[1, rows]``, fields named as in a transition.
+
+        The observation is the history the user would have shown, sessions cut every ``impressions`` rows.
+        """
+        world = self.world
+        order = np.flatnonzero(np.isin(world.rows["user"], world.groups[0]))
+        order = order[np.argsort(world.rows["user"][order], kind="stable")]            # user by user, in time order
+        user, item, like = (world.rows[name][order] for name in ("user", "item", "like"))
+        obs = np.zeros((len(order), self._width), np.float32)
+        next_obs, last = np.zeros_like(obs), np.zeros(len(order), bool)
+        _replay(user, item, like, self.items, self.horizon, obs, next_obs, last)
+        return {"obs": obs[None], "action": item[None], "reward": like[None].astype(np.float32), "next_obs": next_obs[None],
+                "terminated": np.zeros((1, len(order)), bool), "truncated": last[None],
+                "log_prob": (np.log(world.rows["propensity"][order])[None].astype(np.float32) if world.has_propensities
+                             else np.full((1, len(order)), np.nan, np.float32))}
+
+    def item_names(self) -> list[str]:
+        return self.world.titles
+
+    def describe_items(self, items: np.ndarray) -> list[str]:
+        """The names of the 0/1 features that each item has."""
+        plain = [name.removeprefix("item_").removeprefix("genre_").replace("_", " ") for name in self.world.feature_names]
+        flags = [j for j in range(len(plain)) if set(np.unique(self.items[:, j])) <= {0.0, 1.0}]
+        return [", ".join(plain[j] for j in flags if self.items[a, j] > 0.5) for a in items]
+
+    def calibration(self) -> dict[str, Any]:
+        """`envs.taste.calibrate` on this log."""
+        rows, p = self.world.rows, self.params
+        return taste.calibrate(rows["user"], rows["item"], rows["like"], len(self.world.taste.user_mean),
+                               len(self.items), p.taste_dimensions)
+
+
+@kernel
+def _draw(world_seed, user, rows, mean, root, out):
+    """Each user's taste: posterior mean + Cholesky factor · standard normals of (world, user)."""
+    for k in range(len(rows)):
+        key = combine(mix(np.uint64(world_seed)), user[k])
+        for a in range(mean.shape[1]):
+            value = mean[k, a]
+            for b in range(a + 1):
+                value += root[k, a, b] * normal(key, 0, TASTE, b)
+            out[rows[k], a] = value
+
+
+@kernel
+def _remember(history, feature, liked, t, horizon):
+    """Write one impression into a history ``[2D + 1 + L·D]``."""
+    d = len(feature)
+    part, sign = (0, np.float32(1.0)) if liked else (d, np.float32(-1.0))
+    recent = 2 * d + 1
+    for j in range(len(history) - 1, recent + d - 1, -1):                   # the recent past moves one item back
+        history[j] = history[j - d]
+    for j in range(d):
+        history[part + j] += feature[j] * np.float32(0.1)
+        history[recent + j] = sign * feature[j]
+    history[2 * d] = np.float32((t + 1) / horizon)
+
+
+@kernel
+def _step(seed, user, session, t, active, action, mu, item, feature, horizon, own, allowed, history, reward, expected):
+    """Score → like or skip → memory, for every user who is there."""
+    for n in range(len(user)):
+        if not active[n]:
+            continue
+        a = action[n]
+        if allowed[n, a]:                                                   # seen before: gives nothing again
+            logit = mu + own[n, 0] + item[a, 0]
+            for k in range(1, own.shape[1]):
+                logit += own[n, k] * item[a, k]
+            expected[n] = 1.0 / (1.0 + np.exp(-logit))
+        liked = uniform(session_key(seed, user[n], session[n]), t[n], LIKE, 0) < expected[n]
+        reward[n] = liked
+        allowed[n, a] = False
+        _remember(history[n], feature[a], liked, t[n], horizon)
+
+
+@kernel
+def _replay(user, item, like, feature, horizon, obs, next_obs, last):
+    """The observations before and after each row of a log that is sorted by user and time."""
+    t = 0
+    for r in range(len(user)):
+        if r == 0 or user[r] != user[r - 1] or t == horizon:
+            t = 0
+        else:
+            obs[r] = next_obs[r - 1]
+        next_obs[r] = obs[r]
+        _remember(next_obs[r], feature[item[r]], like[r] > 0.5, t, horizon)
+        t += 1
+        last[r] = t == horizon or r + 1 == len(user) or user[r + 1] != user[r]

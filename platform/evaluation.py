@@ -1,0 +1,67 @@
+"""The one evaluator: the same held-out users and the same coins for our algorithms, RLlib's, and the bounds.
+
+Users are evaluated in blocks of fixed size, one session each, without exploration; what counts is the expected reward
+where the user model knows it.  Anything with ``act(obs, rng, explore, mask)`` can be evaluated; None asks the oracle.
+"""
+import json
+from functools import lru_cache
+
+import numpy as np
+
+from custom_algos.rollout import begin, evaluate, make_rng
+from envs.core import SPLITS
+
+from .workers import is_ours, make_env, stable_seed
+
+BLOCK = 100                                               # users of a block
+
+
+@lru_cache(maxsize=8)
+def _env(env_id: str, params: str, users: int):
+    return make_env(env_id, json.loads(params), users, autoreset="disabled")
+
+
+def _blocks(env_id, env_params, split, users):
+    """(block number, environment, reset seed, user ids) of every block; the last one may be smaller."""
+    for block, start in enumerate(range(0, users, BLOCK)):
+        n = min(BLOCK, users - start)
+        env = _env(env_id, json.dumps(env_params), n)
+        ids = SPLITS[split] + start + np.arange(n) if is_ours(env_id) else None
+        yield block, env, stable_seed(env_id, split, block), ids
+
+
+def score(env_id: str, env_params: dict, policy, split: str, users: int, explore: bool = False) -> list[dict[str, float]]:
+    """One row a block of ``split`` (validation or test): block, users, and the means over its users."""
+    rows = []
+    for block, env, seed, ids in _blocks(env_id, env_params, split, users):
+        result = evaluate(env, policy, seed, make_rng(seed), ids, explore)
+        rows.append({"block": block, "users": env.num_envs, "return_mean": float(result["return"].mean()),
+                     "return_sd": float(result["return"].std()), "length_mean": float(result["length"].mean()),
+                     "reward_mean": float(result["reward"].mean())})
+    return rows
+
+
+def mean_return(rows: list[dict[str, float]]) -> float:
+    """The mean over users of the rows of `score`."""
+    return float(np.average([row["return_mean"] for row in rows], weights=[row["users"] for row in rows]))
+
+
+def story(env_id: str, env_params: dict, policy, users: int = 3, shown: int = 10) -> list[list[dict]]:
+    """What the first ``users`` test users are shown: the first ``shown`` items of their session, in order.
+
+    Only for environments that name their items; the hidden P(like) comes along for the reader of the report.
+    """
+    env = _env(env_id, json.dumps(env_params), users)
+    seed = stable_seed(env_id, "story")
+    obs, mask = begin(env, seed, users=SPLITS["test"] + np.arange(users))
+    rng, lists = make_rng(seed), [[] for _ in range(users)]
+    titles = env.item_names()
+    for _ in range(shown):
+        action = env.oracle() if policy is None else policy.act(obs, rng, False, mask)[0]
+        obs, reward, _, _, info = env.step(action)
+        mask = info.get("action_mask")
+        kinds = env.describe_items(action)
+        for n in range(users):
+            lists[n].append({"title": titles[action[n]], "genres": kinds[n],
+                             "probability": float(info["expected_reward"][n]), "liked": bool(reward[n] > 0)})
+    return lists

@@ -1,0 +1,339 @@
+"""One YAML file, one question: the experiment as typed models, the search-space words, and every check before Ray starts.
+
+`read` turns a file into an `Experiment` or raises `Problem`, whose message names file, key, value and what is valid.
+"""
+import dataclasses
+import difflib
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+HERE = Path(__file__).resolve().parent.parent / "tune_configs"
+REFERENCES = ("random", "popularity")                     # rows that do not learn from interaction
+SEARCH_WORDS = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2, "lograndint": 2, "choice": None, "grid": None}
+INVERSE = ("ips", "snips", "doubly_robust")               # estimators that divide by a propensity
+
+
+class Problem(ValueError):
+    """Something about an experiment that must be mended before it can run."""
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Env(Model):
+    id: str
+    params: dict[str, Any] = {}
+
+
+class Population(Model):
+    shards: int = Field(1, ge=1)
+    users_per_shard: int = Field(64, ge=1)
+    eval_users: int = Field(1000, ge=1)
+    validation_users: int = Field(200, ge=1)
+
+
+class Budget(Model):
+    env_steps: int = Field(ge=1)
+    reports: int = Field(10, ge=1)
+
+
+class Entry(Model):
+    name: str = ""
+    rllib: str = ""
+    label: str = ""
+    params: dict[str, Any] = {}
+    from_log: bool | None = None
+
+
+class Search(Model):
+    trials: int = Field(8, ge=1)
+    scheduler: Literal["asha", "fifo"] = "asha"
+    searcher: Literal["random", "optuna"] = "optuna"
+    metric: Literal["eval/return_mean"] = "eval/return_mean"
+    mode: Literal["max"] = "max"
+
+
+class Resources(Model):
+    workers: int = Field(0, ge=0)
+    learner_threads: int = Field(1, ge=1)
+    cpus: int | None = Field(None, ge=1)
+
+
+class Experiment(Model):
+    """The resolved experiment; `question` is the comment in the file's first line."""
+
+    question: str = ""
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    env: Env
+    population: Population = Population()
+    budget: Budget
+    seeds: int = Field(1, ge=1)
+    algorithms: list[Entry] = Field(min_length=1)
+    reference: str = ""
+    search: Search = Search()
+    resources: Resources = Resources()
+    estimates: list[Literal["direct_method", "ips", "snips", "doubly_robust"]] = []
+
+
+def shipped() -> dict[str, Path]:
+    """The experiments that come with the project, by name."""
+    return {path.stem: path for path in sorted(HERE.glob("*.yaml"))}
+
+
+def read(file: str | Path, overrides: list[str] = (), data: str | None = None, smoke: bool = False) -> Experiment:
+    """Load, override (``a.b=c``), and check everything that can be checked without Ray; raises `Problem`."""
+    path = shipped().get(str(file), Path(file))
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise Problem(f"{path}: cannot be read ({error.strerror}); shipped experiments: {', '.join(shipped())}") from None
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise Problem(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise Problem(f"{path}: an experiment is a mapping with the keys {', '.join(Experiment.model_fields)}")
+    first = text.lstrip().splitlines()[0]
+    raw.setdefault("question", first.lstrip("# ").strip() if first.startswith("#") else "")
+    for override in overrides:
+        _override(raw, override, path)
+    if data:
+        raw.setdefault("env", {}).setdefault("params", {})["path"] = str(Path(data).resolve())
+    try:
+        experiment = Experiment.model_validate(raw)
+    except ValidationError as error:
+        raise Problem("\n".join(_explain(path, raw, e) for e in error.errors())) from None
+    if smoke:
+        experiment = _smoke(experiment)
+    _check(experiment, str(path))
+    return experiment
+
+
+def _smoke(e: Experiment) -> Experiment:
+    users = e.population.shards * e.population.users_per_shard
+    return e.model_copy(update={
+        "seeds": 1, "budget": Budget(env_steps=min(e.budget.env_steps, 8 * users), reports=1),
+        "population": e.population.model_copy(update={"eval_users": 20, "validation_users": 10}),
+        "search": e.search.model_copy(update={"trials": 1})})
+
+
+def _override(raw: dict, override: str, path) -> None:
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise Problem(f"--set {override}: write --set key.subkey=value")
+    parts, node = key.split("."), raw
+    if parts[0] == "algorithms" and len(parts) > 2:       # algorithms.a2c.gamma: by label or name
+        rows = raw.get("algorithms") or []
+        node = next((row for row in rows if isinstance(row, dict) and parts[1] in label_options(row)), None)
+        if node is None:
+            names = [label_options(row)[0] for row in rows if isinstance(row, dict)]
+            raise Problem(f"--set {override}: no algorithm '{parts[1]}' in {path}; valid are: {', '.join(names)}")
+        parts = (["params"] if parts[2] != "params" else []) + parts[2:]
+    for part in parts[:-1]:
+        node = node.setdefault(part, {})
+        if not isinstance(node, dict):
+            raise Problem(f"--set {override}: '{part}' in {path} has no sub-keys")
+    node[parts[-1]] = yaml.safe_load(value)
+
+
+def label_options(row: dict) -> list[str]:
+    """The names by which an algorithm's row can be called."""
+    return [str(row[key]) for key in ("label", "name", "rllib") if row.get(key)] or ["?"]
+
+
+def _explain(path, raw, error) -> str:
+    """One line for one of pydantic's complaints: file, key, value, what is valid."""
+    where, key = error["loc"], ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        model = Experiment
+        for part in where[:-1]:
+            if isinstance(part, str):
+                kind = model.model_fields[part].annotation
+                model = next((a for a in (kind, *getattr(kind, "__args__", ())) if isinstance(a, type)
+                              and issubclass(a, BaseModel)), model)
+        valid = list(model.model_fields)
+        close = difflib.get_close_matches(str(where[-1]), valid, 1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        return f"{path}: unknown key '{key}' = {error['input']!r}; valid are: {', '.join(valid)}{hint}"
+    if error["type"] == "missing":
+        return f"{path}: key '{key}' is missing"
+    return f"{path}: {key} = {error['input']!r}: {error['msg']}"
+
+
+def label(entry: Entry) -> str:
+    """What an algorithm is called in tables."""
+    return entry.label or (f"RLlib {entry.rllib}" if entry.rllib else entry.name)
+
+
+def is_space(value: Any) -> bool:
+    """A search space is a mapping with one of the search words as its only key."""
+    return isinstance(value, dict) and len(value) == 1
+
+
+def _check(e: Experiment, path: str) -> None:
+    env = _check_env(e, path)
+    labels = [label(entry) for entry in e.algorithms]
+    for name in labels:
+        if labels.count(name) > 1:
+            raise Problem(f"{path}: algorithms: two rows are called '{name}'; give them different labels (label: …)")
+    for i, entry in enumerate(e.algorithms):
+        where = f"{path}: algorithms.{i}"
+        if bool(entry.name) == bool(entry.rllib):
+            raise Problem(f"{where}: give either name: (ours) or rllib: (a baseline), not {'both' if entry.name else 'neither'}")
+        for key, value in entry.params.items():
+            _check_space(f"{where}.params.{key}", value)
+        try:
+            (_check_rllib if entry.rllib else _check_ours)(entry, env)
+        except ValueError as error:
+            raise Problem(f"{where} ({label(entry)}): {error}") from None
+    if e.reference and e.reference not in labels and e.reference not in ("random", "popularity"):
+        raise Problem(f"{path}: reference = '{e.reference}' is no row; valid are: {', '.join([*labels, 'random', 'popularity'])}")
+    if e.reference == "popularity" and not hasattr(env, "log_batch"):
+        raise Problem(f"{path}: reference = 'popularity' needs an environment fitted to a log; {e.env.id} has none")
+    users = e.population.shards * e.population.users_per_shard
+    if e.budget.env_steps < users:
+        raise Problem(f"{path}: budget.env_steps = {e.budget.env_steps} is less than one step of the {users} users "
+                      f"(population.shards × users_per_shard)")
+    _check_estimates(e, env, path)
+
+
+def _check_env(e: Experiment, path: str):
+    import gymnasium as gym
+
+    from .workers import is_ours, make_env
+
+    try:
+        if not is_ours(e.env.id):
+            gym.spec(e.env.id)
+        return make_env(e.env.id, e.env.params, 1)
+    except gym.error.Error as error:
+        import envs
+
+        close = difflib.get_close_matches(e.env.id, [*envs.MODELS, *gym.registry], 3)
+        raise Problem(f"{path}: env.id = '{e.env.id}': {error}; ours are: {', '.join(envs.MODELS)}"
+                      + (f"; close: {', '.join(close)}" if close else "")) from None
+    except (ValueError, TypeError, ImportError) as error:
+        raise Problem(f"{path}: env ({e.env.id}): {error}") from None
+
+
+def _check_ours(entry: Entry, env) -> None:
+    from custom_algos import find_algorithm
+    from custom_algos.core import make_config
+
+    found = find_algorithm(entry.name)
+    fields = {f.name for f in dataclasses.fields(found.Config)}
+    for key in entry.params:
+        if key not in fields:
+            close = difflib.get_close_matches(key, fields, 1)
+            raise ValueError(f"unknown parameter 'params.{key}' = {entry.params[key]!r}; valid are: {', '.join(sorted(fields))}"
+                             + (f"; did you mean '{close[0]}'?" if close else ""))
+    config = make_config(found, {k: v for k, v in entry.params.items() if not is_space(v)})
+    found(env.single_observation_space, env.single_action_space, config, 0, getattr(env, "items", None))
+    if entry.from_log and not hasattr(env, "log_batch"):
+        raise ValueError("from_log = true needs an environment fitted to a log (recloop/Logged-v0)")
+
+
+def _check_rllib(entry: Entry, env) -> None:
+    from .baselines import check_params
+
+    check_params(entry.rllib, entry.params)
+
+
+def _check_space(where: str, value: Any) -> None:
+    if not is_space(value):
+        return
+    (word, given), = value.items()
+    if word not in SEARCH_WORDS:
+        raise Problem(f"{where} = {value!r}: unknown search word '{word}'; valid are: {', '.join(SEARCH_WORDS)}")
+    if not isinstance(given, list) or not given:
+        raise Problem(f"{where} = {value!r}: {word} takes a list")
+    count = SEARCH_WORDS[word]
+    if count is None:
+        return
+    try:
+        given[:] = [float(v) if "rand" not in word else int(v) for v in given]
+    except (TypeError, ValueError):
+        raise Problem(f"{where} = {value!r}: {word} takes numbers") from None
+    if len(given) != count or given[0] >= given[1] or (word.startswith("log") and given[0] <= 0):
+        raise Problem(f"{where} = {value!r}: {word} takes [low, high{', step' if count == 3 else ''}] with "
+                      f"{'0 < ' if word.startswith('log') else ''}low < high")
+
+
+def _check_estimates(e: Experiment, env, path: str) -> None:
+    if not e.estimates:
+        return
+    if not hasattr(env, "log_batch"):
+        raise Problem(f"{path}: estimates = {e.estimates} need an environment fitted to a log; {e.env.id} has none")
+    wanted = [name for name in e.estimates if name in INVERSE]
+    if wanted and not env.world.has_propensities:
+        raise Problem(f"{path}: estimates = {wanted}: the log {env.world.source} has no propensities, so nothing can be "
+                      f"weighted by their inverse; valid here is: direct_method")
+
+
+def check_resources(e: Experiment, path: str, available: float) -> str:
+    """The resource plan in words; `Problem` when one trial does not fit into ``available`` CPUs."""
+    learner, workers = max(1, e.resources.learner_threads), e.resources.workers
+    need = learner + workers
+    plan = f"{need} CPUs a trial: {learner} learner + {workers} simulator workers × 1; there are {available:g}"
+    if need > available:
+        raise Problem(f"{path}: resources.workers = {workers}, learner_threads = {learner}: needs {plan}; "
+                      f"valid is workers ≤ {max(0, int(available) - learner)}")
+    return plan
+
+
+def cpus(e: Experiment) -> int:
+    """CPUs of this machine that the run may use."""
+    return e.resources.cpus or len(os.sched_getaffinity(0))
+
+
+def trials(e: Experiment, stage: str) -> list[dict[str, Any]]:
+    """Every trial of the ``search`` or the ``final`` stage as a plain dict.
+
+    Search: one row for each algorithm with a search space, on tuning seeds, scored on validation users.  Final: every
+    algorithm × ``seeds`` fresh seeds with frozen parameters, and the rows that do not learn (random, popularity where
+    there is a log, the oracle where one is known) once.
+    """
+    from .workers import make_env, stable_seed
+
+    env = make_env(e.env.id, e.env.params, 1)
+    common = {"env_id": e.env.id, "env_params": e.env.params, "shards": e.population.shards,
+              "users_per_shard": e.population.users_per_shard, "workers": e.resources.workers,
+              "learner_threads": e.resources.learner_threads, "budget": e.budget.env_steps,
+              "report_every": -(-e.budget.env_steps // e.budget.reports),
+              "validation_users": e.population.validation_users, "test_users": e.population.eval_users}
+    rows = []
+    seeds = 1 if stage == "search" else e.seeds
+    for number in range(seeds):                           # RLlib first: the longest trials must not come last
+        for entry in sorted(e.algorithms, key=lambda entry: not entry.rllib):
+            space = {k: v for k, v in entry.params.items() if is_space(v)}
+            if stage == "search" and not space or entry.name in REFERENCES:
+                continue
+            plain = {k: v for k, v in entry.params.items() if not is_space(v)}
+            kind, from_log = ("rllib", False) if entry.rllib else ("ours", bool(entry.from_log))
+            rows.append({**common, "label": label(entry), "kind": kind, "name": entry.rllib or entry.name, "params": plain,
+                         "from_log": from_log, "seed_number": number, "stage": stage, "space": space,
+                         "tell_story": number == 0 and hasattr(env, "item_names") and stage == "final",
+                         "seed": stable_seed(e.name, stage, label(entry), number)})
+            if stage == "search":
+                rows[-1]["test_users"] = 0
+    return rows + (_fixed(e, env, common) if stage == "final" else [])
+
+
+def _fixed(e: Experiment, env, common) -> list[dict[str, Any]]:
+    """The rows that do not learn from interaction: bounds and today's policy."""
+    names = ["random"]
+    if hasattr(env, "log_batch"):
+        names.append("popularity")
+    if getattr(env, "oracle", lambda: None)() is not None:
+        names.append("oracle")
+    given = {entry.name: entry for entry in e.algorithms if entry.name in REFERENCES}
+    return [{**common, "label": label(given[name]) if name in given else name,
+             "kind": "bound" if name == "oracle" else "reference", "name": name,
+             "params": given[name].params if name in given else {}, "from_log": name == "popularity", "budget": 0, "workers": 0,
+             "seed_number": 0, "stage": "final", "space": {}, "tell_story": hasattr(env, "item_names"), "seed": 0}
+            for name in names]

@@ -1,0 +1,163 @@
+"""One trial: collect → learn → evaluate → report, as a Tune trainable.
+
+`Race` is the one trainable of an experiment; behind it stands either `Ours` (algorithms of this project or of a user) or
+`platform.baselines.Baseline` (RLlib).  Both report the same numbers at the same marks of real environment steps.
+"""
+import time
+from typing import Any
+
+from ray import tune
+
+from custom_algos.core import Transition, concat
+
+from . import checkpoint, evaluation
+from .workers import Spec, make_algorithm, make_env, make_fleet, one_thread
+
+
+class Ours:
+    """One of our algorithms on a fleet of simulators.
+
+    ``trial`` is a plain dict, see `platform.experiment.trials`: env, params, algorithm, seed, shards, budget, marks …
+    """
+
+    def __init__(self, trial: dict[str, Any]):
+        self.trial, self.env_steps, self.iteration, self.wall, self.regret = trial, 0, 0, 0.0, 0.0
+        self.spec = Spec(trial["env_id"], trial["env_params"], trial["name"], trial["params"], trial["seed"],
+                         trial["shards"], trial["users_per_shard"])
+        self.fleet, self.algorithm = None, None
+        if trial["name"] == "oracle":
+            return
+        one = make_env(self.spec.env_id, self.spec.env_params, 1)
+        self.algorithm = make_algorithm(self.spec, one)
+        one_thread()
+        if trial["from_log"]:
+            self.algorithm.learn(Transition(**one.log_batch()))
+        if trial["budget"]:
+            self.fleet = make_fleet(self.spec, trial["workers"])
+
+    def step(self) -> dict[str, Any]:
+        """Train to the next mark; returns flat numbers."""
+        mark = min(self.trial["budget"], self.env_steps + self.trial["report_every"])
+        users = self.spec.shards * self.spec.users_per_shard
+        sums, rows, learnt, start = {}, 0, {}, time.monotonic()
+        while self.env_steps < mark:
+            steps = min(self.algorithm.rollout_steps, -(-(self.trial["budget"] - self.env_steps) // users))
+            shards = self.fleet.collect(self.algorithm.policy_state(), self.iteration, steps)
+            batch = concat([part for part, _ in shards]) if len(shards) > 1 else shards[0][0]
+            for _, totals in shards:
+                for name, value in totals.items():
+                    sums[name] = sums.get(name, 0.0) + value
+            with learner_threads(self.trial["learner_threads"]):
+                learnt = self.algorithm.learn(batch)
+            self.iteration += 1
+            self.env_steps += batch.reward.size
+            rows += batch.reward.size
+        elapsed = time.monotonic() - start
+        self.wall += elapsed
+        self.regret += sums.get("regret", 0.0)
+        result = {"env_steps": self.env_steps, "time_s": self.wall, "updates": self.iteration,
+                  "rollout/reward_mean": sums["reward"] / rows if rows else float("nan"),
+                  "time/env_steps_per_s": rows / elapsed if rows else float("nan"),
+                  **{f"train/{name}": float(value) for name, value in learnt.items()}}
+        if "expected_reward" in sums:
+            result["rollout/expected_reward_mean"] = sums["expected_reward"] / rows
+        if "regret" in sums:
+            result["rollout/regret"] = self.regret
+        return result
+
+    @property
+    def policy(self):
+        """What the evaluator asks for actions (None: the oracle)."""
+        return self.algorithm
+
+    def save(self, folder: str) -> None:
+        checkpoint.save(folder, {
+            "counters": {"env_steps": self.env_steps, "iteration": self.iteration, "wall": self.wall, "regret": self.regret},
+            "algorithm": self.algorithm.state_dict() if self.algorithm else {},
+            "shards": self.fleet.get_state() if self.fleet else []})
+
+    def load(self, folder: str) -> None:
+        saved = checkpoint.load(folder)
+        self.env_steps, self.iteration = saved["counters"]["env_steps"], saved["counters"]["iteration"]
+        self.wall, self.regret = saved["counters"]["wall"], saved["counters"]["regret"]
+        if self.algorithm:
+            self.algorithm.load_state_dict(saved["algorithm"])
+        if self.fleet:
+            self.fleet.set_state(saved["shards"])
+
+    def stop(self) -> None:
+        if self.fleet:
+            self.fleet.stop()
+
+
+class learner_threads:
+    """Within the block torch uses ``n`` threads; acting before and after stays on one."""
+
+    def __init__(self, n: int):
+        self.n = n
+
+    def __enter__(self):
+        if self.n > 1:
+            import torch
+
+            torch.set_num_threads(self.n)
+            if torch.get_num_threads() != self.n:
+                raise RuntimeError(f"torch runs on {torch.get_num_threads()} threads, learner_threads = {self.n}")
+
+    def __exit__(self, *_):
+        if self.n > 1:
+            one_thread()
+
+
+class Race(tune.Trainable):
+    """A trial of ours or of RLlib's: the same marks, the same evaluator, the same users."""
+
+    @classmethod
+    def default_resource_request(cls, config):
+        bundles = [{"CPU": max(1, config["trial"]["learner_threads"])}] + [{"CPU": 1}] * config["trial"]["workers"]
+        return tune.PlacementGroupFactory(bundles, strategy="PACK")
+
+    def setup(self, config):
+        self.trial = merged(config)
+        one_thread()
+        if self.trial["kind"] == "rllib":
+            from .baselines import Baseline
+
+            self.side = Baseline(self.trial)
+        else:
+            self.side = Ours(self.trial)
+
+    def step(self):
+        trial, start = self.trial, time.monotonic()
+        result = {"trial": trial["label"], "kind": trial["kind"], "seed": trial["seed_number"], **self.side.step()}
+        done = result["env_steps"] >= trial["budget"]
+        rows = evaluation.score(trial["env_id"], trial["env_params"], self.side.policy, "validation",
+                                trial["validation_users"])
+        result["eval/return_mean"] = evaluation.mean_return(rows)
+        if done and trial["test_users"]:
+            result["scores"] = evaluation.score(trial["env_id"], trial["env_params"], self.side.policy, "test",
+                                                trial["test_users"])
+            if trial["tell_story"]:
+                result["story"] = evaluation.story(trial["env_id"], trial["env_params"], self.side.policy)
+        return result | {"time/wall_s": time.monotonic() - start, "done": bool(done)}
+
+    def save_checkpoint(self, checkpoint_dir):
+        self.side.save(checkpoint_dir)
+
+    def load_checkpoint(self, checkpoint):
+        self.side.load(checkpoint)
+
+    def reset_config(self, new_config):
+        self.cleanup()
+        self.setup(new_config)                             # a warm process for the next trial
+        return True
+
+    def cleanup(self):
+        self.side.stop()
+
+
+def merged(config: dict[str, Any]) -> dict[str, Any]:
+    """The trial with the values that the search drew (``config["search"]``) among its parameters."""
+    trial = dict(config["trial"])
+    trial["params"] = trial["params"] | config.get("search", {})
+    return trial
