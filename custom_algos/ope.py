@@ -107,7 +107,8 @@ def clipped_ips(sample: Sample, clip: float = 10.0) -> Estimate:
 def snips(sample: Sample) -> Estimate:
     """Self-normalised IPS: cannot leave the range of the rewards, moves with them (r + c gives v + c)."""
     w = sample.weight("snips")
-    return _estimate(*_ratio(w, sample.reward, "snips"), w)
+    value, influence = _ratio(w, sample.reward, "snips")
+    return _estimate(value, influence, w)
 
 
 def direct_method(sample: Sample) -> Estimate:

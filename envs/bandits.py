@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
+from .actions import valid_actions
 from .core import VectorEnv, param
 from .rng import integer, kernel, normal, session_key, uniform
 
@@ -37,9 +38,9 @@ class Params:
     means: tuple = ()
     """Mean rewards ``[A]``, ``[segments, A]``, ``[types, A]`` or ``[segments, types, A]``; empty: drawn."""
     prior_a: float = param(1.0, 0.0)
-    """Drawn Bernoulli means are Beta(prior_a, prior_b); drawn Gaussian means are N(0, 1)."""
+    """a: drawn Bernoulli means are Beta(a, b); drawn Gaussian means are N(0, 1)."""
     prior_b: float = param(1.0, 0.0)
-    """See prior_a."""
+    """b."""
     own_arms: bool = param(False)
     """Each slot draws its own means (a replication is one problem from the prior); otherwise all slots share one."""
     noise: float = param(1.0, 0.0)
@@ -79,24 +80,6 @@ def draw_delay(law, mean, coin):
     if law == 2:
         return np.int64(np.log1p(-coin) / np.log(mean / (1.0 + mean)))
     return np.int64(np.rint(-mean * np.log1p(-coin)))
-
-
-@kernel
-def first_invalid(action, size):
-    """The index of the first action outside 0 … size-1, or -1."""
-    for n in range(len(action)):
-        if action[n] < 0 or action[n] >= size:
-            return n
-    return -1
-
-
-def valid_actions(action, size: int):
-    """``action`` as contiguous int64; ValueError where an entry is not in 0 … size-1."""
-    action = np.ascontiguousarray(action, np.int64)
-    bad = first_invalid(action.reshape(-1), size)
-    if bad >= 0:
-        raise ValueError(f"action {action.reshape(-1)[bad]} (entry {bad}) must lie in 0 … {size - 1}")
-    return action
 
 
 @kernel

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete
 
-from .bandits import valid_actions
+from .actions import valid_actions
 from .core import VectorEnv, param
 from .rng import kernel, normal, session_key, uniform
 

@@ -9,11 +9,13 @@ a (v - v_0) / (1 - c) (swap two neighbours to see it), and which K follows from 
 
 (Aggarwal, Feldman, Muthukrishnan & Pál 2008; Kempe & Mahdian 2008): exact, without enumerating slates.
 
-Topics differ only in affinity, so users are solved by class: is the favourite topic liked, and how many others are.
+A user's class is the type and the tastes: G · 2^T dynamic programmes, each solved when such a user is first met.
 """
+import itertools
+
 import numpy as np
 
-from .ladder import attraction, end_of_visit
+from .ladder_user import attraction, end_of_visit
 from .rng import kernel
 
 
@@ -26,7 +28,7 @@ def best_slate(a, gain, patience, slate):
     places, count = len(slate), 0
     order = np.empty(len(a), np.int64)
     ratio = np.empty(len(a))
-    for i in range(len(a)):                                                  # insertion sort of the worthwhile items
+    for i in range(len(a)):                                                  # insertion sort of what is worth it
         if gain[i] > 0.0:
             key, j = a[i] * gain[i] / (1.0 - patience * (1.0 - a[i])), count
             while j > 0 and ratio[j - 1] < key:
@@ -113,18 +115,43 @@ def solve(r, kind, likes_it, topic, appeal, quality, shelves, places):
     return ahead, value[0, r.satisfactions // 2]
 
 
+@kernel
+def choose_rows(rows, r, kind, likes_it, ahead, bored, satisfaction, t, topic, appeal, quality, shelves, slates):
+    """The optimal slates ``[N, K]`` of the users ``rows``, all of one class."""
+    for n in rows:
+        choose(r, bored[n], satisfaction[n], kind, likes_it, topic, appeal, quality,
+               ahead[min(t[n], r.horizon - 1)], shelves, slates[n])
+
+
 class Planner:
-    """Optimal play in the shop of ``env`` (an `envs.ladder.Ladder`); plans are made when a class is first met."""
+    """Optimal play in the shop with ``rules`` and this catalogue; a class of users is solved when it is first met.
 
-    def __init__(self, env):
-        self.rules, self.places = env.rules, env.params.slate
-        self.catalogue = env.topic, env.appeal, env.quality
-        self.shelves = env.shelves if env.params.action == "item" else np.zeros((0, self.places), np.int64)
-        self.plans = {}
+    With ``shelves [A, K]`` only these slates may be shown (the item view).
+    """
 
-    def plan(self, favourite: bool, others: int):
-        """(ahead, value of the start) of a user of type 0 who likes ``others`` topics besides the favourite's fate."""
-        if (favourite, others) not in self.plans:
-            likes_it = np.array([favourite, *(k < others for k in range(self.rules.topics - 1))])
-            self.plans[favourite, others] = solve(self.rules, 0, likes_it, *self.catalogue, self.shelves, self.places)
-        return self.plans[favourite, others]
+    def __init__(self, rules, topic, appeal, quality, places: int, shelves=None):
+        self.rules, self.places, self.catalogue = rules, places, (topic, appeal, quality)
+        self.shelves = np.zeros((0, places), np.int64) if shelves is None else shelves
+        self.plans: dict = {}
+
+    def plan(self, kind: int, likes_it: tuple):
+        """(ahead ``[H, codes, S + 1]``, value of a session) of users of this type and these tastes."""
+        if (kind, likes_it) not in self.plans:
+            self.plans[kind, likes_it] = solve(self.rules, kind, np.array(likes_it), *self.catalogue, self.shelves,
+                                               self.places)
+        return self.plans[kind, likes_it]
+
+    def value(self) -> float:
+        """The expected return of a session, types and tastes being fair dice: the upper bound of every agent."""
+        tastes = list(itertools.product((False, True), repeat=self.rules.topics))
+        return float(np.mean([self.plan(kind, likes_it)[1] for kind in range(self.rules.types) for likes_it in tastes]))
+
+    def act(self, kind, likes_it, bored, satisfaction, t) -> np.ndarray:
+        """The optimal slates ``[N, K]`` now."""
+        slates = np.zeros((len(kind), self.places), np.int64)
+        classes, member = np.unique(np.column_stack([kind, likes_it]), axis=0, return_inverse=True)
+        for c, (g, *tastes) in enumerate(classes.tolist()):
+            likes = tuple(map(bool, tastes))
+            choose_rows(np.flatnonzero(member == c), self.rules, g, np.array(likes), self.plan(g, likes)[0], bored,
+                        satisfaction, t, *self.catalogue, self.shelves, slates)
+        return slates

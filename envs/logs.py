@@ -12,7 +12,6 @@ import json
 import math
 import os
 import sys
-import tempfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -68,7 +67,8 @@ def read(path, columns: dict[str, str] | None = None) -> Log:
             raise ValueError(f"{path}: cannot read a file named *{path.suffix}; valid are .parquet, .csv and .csv.gz")
     except (pa.ArrowException, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError,
             EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: not a readable {''.join(path.suffixes)} file: {error}") from error
+        why = str(error).partition("\n")[0]
+        raise ValueError(f"{path}: not a readable {''.join(path.suffixes)} file: {why}") from error
     return _normal(raw, source, path, notes)
 
 
@@ -85,14 +85,12 @@ def write(log: Log, path) -> None:
         raise ValueError(f"{path}: a log is written as .parquet")
     table = pa.Table.from_pandas(log.frame, preserve_index=False)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), _NOTES: json.dumps(log.notes).encode()})
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         pq.write_table(table, temporary)
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _source(names: list[str], columns: dict[str, str], path, notes: list[str]) -> dict[str, str]:
@@ -244,7 +242,7 @@ def _ends(frame: pd.DataFrame, notes: list[str]) -> None:
     known = np.bincount(decision, ended) > 0                                          # [decisions]
     unknown = last & ~known[decision]
     truncated = frame["truncated"].to_numpy().copy()
-    truncated[unknown] = True
+    truncated[order[unknown]] = True
     frame["truncated"] = truncated
     if unknown.any():
         count, of = len(np.unique(decision[unknown])), len(np.unique(decision[last]))
@@ -335,12 +333,14 @@ def visible_lift(positives: float, rows: float) -> float:
 
 def check(log: Log) -> Check:
     """Count ``log`` and say in words which questions it can and cannot answer."""
-    frame, can, cannot = log.frame, [], []
+    frame = log.frame
+    can: list[str] = []
+    cannot: list[str] = []
     rewards = frame["reward"].dropna()
     binary = bool(rewards.isin([0, 1]).all())
     positives = int(rewards.sum()) if binary else None
     if binary:
-        low, high = wilson(positives, len(rewards))
+        low, high = wilson(rewards.sum(), len(rewards))
     else:
         low, high = (rewards.mean() + side * Z95 * rewards.std() / math.sqrt(len(rewards)) for side in (-1, 1))
     base = (float(rewards.mean()), float(low), float(high))

@@ -4,6 +4,9 @@ What RLlib needs and we therefore give it: NEXT_STEP autoreset through the vecto
 for environments with action masks a network that reads the mask (joined to the observation), so that its policy may
 do exactly what ours may do.
 """
+import difflib
+import importlib
+import inspect
 import logging
 import time
 import warnings
@@ -16,10 +19,11 @@ from gymnasium import spaces
 from ray.rllib.algorithms.ppo.torch.default_ppo_torch_rl_module import DefaultPPOTorchRLModule
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.tune.registry import register_env
 
 from custom_algos.nets import flat_obs, flat_size
 
-from .workers import is_ours, make_env
+from .workers import make_env
 
 ALGORITHMS = ("PPO", "APPO", "IMPALA", "DQN", "SAC")
 NEVER = -1e9                                              # logit of an action that is not allowed
@@ -103,18 +107,23 @@ def config_class(name: str):
     """RLlib's config class of an algorithm; ValueError lists the valid names."""
     if name not in ALGORITHMS:
         raise ValueError(f"unknown RLlib algorithm '{name}'; valid are: {', '.join(ALGORITHMS)}")
-    from ray.rllib.algorithms.registry import get_algorithm_class
-
-    return get_algorithm_class(name).get_default_config()
+    return getattr(importlib.import_module(f"ray.rllib.algorithms.{name.lower()}"), f"{name}Config")()
 
 
 def check_params(name: str, params: dict[str, Any]) -> None:
-    """ValueError when a parameter is none of the algorithm's own settings."""
-    known = config_class(name).to_dict()
+    """ValueError when a parameter is none of the algorithm's training settings."""
+    known = settings(name)
     for key in params:
         if key not in known:
-            close = [k for k in known if key[:3].lower() in k.lower()]
-            raise ValueError(f"unknown RLlib {name} parameter '{key}'; close ones are: {', '.join(close[:8]) or 'none'}")
+            close = difflib.get_close_matches(key, known, 5, cutoff=0.4)
+            raise ValueError(f"unknown RLlib {name} parameter 'params.{key}' = {params[key]!r}; valid are the arguments of "
+                             f"{name}Config.training(), closest: {', '.join(close) or ', '.join(sorted(known))}")
+
+
+def settings(name: str) -> set[str]:
+    """The keyword arguments of the config's ``training`` method, its own and inherited ones."""
+    methods = [vars(cls)["training"] for cls in type(config_class(name)).__mro__ if "training" in vars(cls)]
+    return {p.name for m in methods for p in inspect.signature(m).parameters.values() if p.kind is p.KEYWORD_ONLY}
 
 
 class Baseline:
@@ -125,17 +134,17 @@ class Baseline:
         logging.getLogger("ray").setLevel(logging.ERROR)
         logging.getLogger("ray.rllib").setLevel(logging.ERROR)
         self.trial, self.wall, self.updates = trial, 0.0, 0
-        self.native = is_ours(trial["env_id"])
         users = trial["shards"] * trial["users_per_shard"] // max(1, trial["workers"])
         env_id, env_params = trial["env_id"], trial["env_params"]
         config = config_class(trial["name"])
         config.debugging(seed=trial["seed"], log_level="ERROR")
         config.env_runners(num_env_runners=trial["workers"], num_envs_per_env_runner=users,
                            gym_env_vectorize_mode="vector_entry_point")
-        config.environment(lambda c: FlatUsers(make_env(env_id, env_params, c["num_envs"], autoreset="next_step")
-                                               if is_ours(env_id) else _next_step(env_id, env_params, c["num_envs"])))
+        name = f"recloop-{env_id}"
+        register_env(name, lambda c: FlatUsers(make_env(env_id, env_params, c["num_envs"], autoreset="next_step")))
+        config.environment(name)
         config.learners(num_learners=0)
-        config.update_from_dict(trial["params"])
+        config.training(**trial["params"])
         probe = FlatUsers(make_env(env_id, env_params, 1))
         self.space, self.masked = probe.plain_space, probe.actions > 0
         if self.masked:
@@ -193,8 +202,3 @@ def _real_steps(runner) -> int:
     while env is not None and not isinstance(env, FlatUsers):
         env = getattr(env, "env", None)
     return env.real_steps if env is not None else 0
-
-
-def _next_step(env_id, env_params, users):
-    mode = gym.vector.AutoresetMode.NEXT_STEP
-    return gym.make_vec(env_id, users, vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode}, **env_params)

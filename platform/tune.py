@@ -1,0 +1,132 @@
+"""``python -m platform.tune [EXPERIMENT]``: run an experiment, print the answer, write the report."""
+import argparse
+import os
+import sys
+import traceback
+
+EPILOG = """exit status: 0 all trials finished, 1 a trial failed, 2 something to mend before it can run.
+examples:
+  python -m platform.tune                                  the quickstart
+  python -m platform.tune --data my_log.parquet            the same race on users fitted to your log
+  python -m platform.tune movies --set algorithms.a2c.gamma=0.95
+  python -m platform.tune --resume results/quickstart/2026-01-31-120000"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(prog="python -m platform.tune", description="Race recommenders on simulated users.",
+                                formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EPILOG)
+    p.add_argument("experiment", nargs="?", help="a YAML file, or the name of a shipped experiment (default: quickstart)")
+    p.add_argument("--list", action="store_true", help="list the shipped experiments, environments and algorithms")
+    p.add_argument("--dry-run", action="store_true", help="check everything and print the resolved experiment and its trials")
+    p.add_argument("--smoke", action="store_true", help="one seed, a few steps: does it run at all?")
+    p.add_argument("--resume", metavar="RUN", help="continue the run in this results folder")
+    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override, e.g. algorithms.a2c.gamma=0.95")
+    p.add_argument("--data", metavar="FILE", help="an interaction log (Parquet or CSV) instead of the default one")
+    p.add_argument("--address", help="a running Ray cluster, e.g. auto")
+    p.add_argument("--out", metavar="DIR", help="results folder (default: results/NAME/TIME)")
+    p.add_argument("--verbose", action="store_true", help="tracebacks in full")
+    return p
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Everything the command does; returns the exit status."""
+    args = parser().parse_args(arguments)
+    from .experiment import Problem
+
+    try:
+        return _list() if args.list else _run(args)
+    except Problem as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; continue with --resume", file=sys.stderr)
+        return 130
+
+
+def _list() -> int:
+    import custom_algos
+    import envs
+
+    from .experiment import shipped
+
+    print("experiments:")
+    for name, path in shipped().items():
+        print(f"  {name:16} {path.read_text().splitlines()[0].lstrip('# ')}")
+    print("environments:", *envs.MODELS, sep="\n  ")
+    print("algorithms:", *custom_algos.ALGORITHMS, sep="\n  ")
+    print("RLlib baselines (rllib: NAME):\n  PPO, APPO, IMPALA, DQN, SAC")
+    return 0
+
+
+def _run(args) -> int:
+    from . import experiment, race
+
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+    if args.resume:
+        e = race.saved_experiment(args.resume)
+    else:
+        e = experiment.read(args.experiment or "quickstart", args.set, args.data, args.smoke)
+    plan = f"{e.resources.workers} workers"
+    if not args.address:
+        plan = experiment.check_resources(e, args.experiment or "quickstart", experiment.cpus(e))
+    trials = experiment.trials(e, "final")
+    if args.dry_run:
+        return _dry_run(e, trials, plan)
+    from pathlib import Path
+
+    from rich.console import Console
+
+    folder = Path(args.resume).resolve() if args.resume else race.new_folder(e, args.out)
+    console = Console(highlight=False)
+    _introduce(console, e, trials, plan, folder)
+    status = 0
+    try:
+        race.run(e, folder, console, args.address)
+    except race.Failed as failed:
+        console.print(f"[red]some trials failed[/red]; the rest is reported.\n{failed}", markup=True, soft_wrap=True)
+        status = 1
+    return max(status, _conclude(console, folder, args.verbose))
+
+
+def _introduce(console, e, trials, plan, folder) -> None:
+    learners = sorted({t["label"] for t in trials if t["budget"]})
+    console.print(f"[bold]{e.question or e.name}[/bold]")
+    console.print(f"{len(trials)} trials: {', '.join(learners)} × {e.seeds} seeds, and random, today's policy and the bounds once")
+    console.print(f"budget: {e.budget.env_steps:,} real env steps a trial on {e.env.id}; "
+                  f"{e.population.shards * e.population.users_per_shard} users at a time; "
+                  f"scored on {e.population.eval_users:,} held-out users")
+    console.print(f"resources: {plan} CPUs\nresults: {folder}", soft_wrap=True)
+
+
+def _dry_run(e, trials, plan) -> int:
+    import yaml
+
+    print(yaml.safe_dump(e.model_dump(), sort_keys=False))
+    from .experiment import trials as list_trials
+
+    for trial in list_trials(e, "search"):
+        print(f"search  {trial['label']:24} {e.search.trials} trials over {trial['space']}")
+    for trial in trials:
+        print(f"final   {trial['label']:24} seed {trial['seed_number']}  {trial['budget']:>10,} env steps  {trial['params']}")
+    print(f"resources: {plan} CPUs")
+    return 0
+
+
+def _conclude(console, folder, verbose) -> int:
+    from . import report
+
+    try:
+        report.print_leaderboard(folder, console)
+        console.print(f"\n[bold]{report.answer(folder)}[/bold]")
+        console.print(f"report: {report.write_report(folder)}", soft_wrap=True)
+    except (OSError, ValueError, KeyError) as error:
+        if verbose:
+            traceback.print_exc()
+        console.print(f"[red]no report[/red]: {error} (folder {folder})")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -46,7 +46,7 @@ def make_env(env_id: str, params: dict[str, Any], users: int, autoreset: str = "
     if is_ours(env_id):
         env = gym.make_vec(env_id, users, vectorization_mode="vector_entry_point", autoreset=autoreset, **place, **params)
         return env.unwrapped
-    mode = gym.vector.AutoresetMode.SAME_STEP
+    mode = gym.vector.AutoresetMode["NEXT_STEP" if autoreset == "next_step" else "SAME_STEP"]
     return gym.make_vec(env_id, users, vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode}, **params)
 
 

@@ -238,6 +238,14 @@ def test_next_obs_of_a_slate_is_the_next_request():
     assert arrays["next_obs"][0, :, 0].tolist() == [2.0, 2.0, mean, mean]
 
 
+def test_next_obs_follows_the_session_not_the_file():
+    """Steps 0 … 3 of one session stand in the file as 2, 0, 3, 1; a session that goes on after an end has no next."""
+    frame = pd.DataFrame({"user": 1, "session": 1, "step": [2, 0, 3, 1], "item": 5, "click": 0.0,
+                          "obs_n": [2.0, 0.0, 3.0, 1.0], "terminated": [False, False, True, True]})
+    arrays = logs.to_transition_arrays(logs.from_frame(frame), [5])
+    assert arrays["next_obs"][0, :, 0].tolist() == [3.0, 1.0, 3.0, 1.0]
+
+
 def test_arrays_without_observations_or_propensities():
     arrays = logs.to_transition_arrays(logs.from_frame(small()), [4, 3])
     assert arrays["obs"].shape == (1, 3, 1) and not arrays["obs"].any() and np.isnan(arrays["log_prob"]).all()

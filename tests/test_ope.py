@@ -89,10 +89,13 @@ def test_four_rows_by_hand():
     assert ope.dr_os(FOUR, 2.0).value == pytest.approx((1.2 + .5 / 2.25 + (4 / 6) * 0.0) / 4)
 
 
-def test_snips_error_is_the_delta_method():
-    """w (r − .6) / mean(w) = .5·.4, 2·(−.6), .5·.4, 2·.4, each over 1.25."""
-    influence = np.array([.2, -1.2, .2, .8]) / 1.25
-    assert ope.snips(FOUR).standard_error == pytest.approx(math.sqrt((influence ** 2).sum() / 3 / 4))
+def test_errors_of_the_ratios_are_the_delta_method():
+    """SNIPS: w (r − .6) / mean(w) = .5·.4, 2·(−.6), .5·.4, 2·.4, each over 1.25.  SNDR: w (r − q̂ − .05) over 1.25,
+    and the model's own deviations −.1, 0, −.2, .3."""
+    snips = np.array([.2, -1.2, .2, .8]) / 1.25
+    sndr = np.array([.225, -.9, -.025, .7]) / 1.25 + [-.1, 0, -.2, .3]
+    for estimator, influence in ((ope.snips, snips), (ope.sndr, sndr)):
+        assert estimator(FOUR).standard_error == pytest.approx(math.sqrt((influence ** 2).sum() / 3 / 4))
 
 
 def test_direct_method_bias_by_hand():

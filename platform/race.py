@@ -1,0 +1,280 @@
+"""From an experiment to a folder of results: search, final seeds, tables."""
+import contextlib
+import datetime
+import json
+import os
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import yaml
+
+from . import experiment as ex
+
+QUIET = {"RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+         "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "999999",
+         "PYTHONWARNINGS": "ignore", "TUNE_GLOBAL_CHECKPOINT_S": "2", "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0"}
+
+
+class Failed(RuntimeError):
+    """At least one trial ended with an error."""
+
+
+def new_folder(e: ex.Experiment, out: str | None) -> Path:
+    """The folder of a fresh run; `ex.Problem` when the named one is taken."""
+    if out:
+        folder = Path(out).resolve()
+        if folder.exists() and any(folder.iterdir()):
+            raise ex.Problem(f"--out {out}: the folder is not empty; name a new one, or continue it with --resume {out}")
+    else:
+        folder = Path("results", e.name, datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "experiment.yaml", yaml.safe_dump(e.model_dump(), sort_keys=False))
+    return folder
+
+
+def saved_experiment(folder: str | Path) -> ex.Experiment:
+    """The experiment of a run that was started before; `ex.Problem` when the folder holds none."""
+    path = Path(folder) / "experiment.yaml"
+    if not path.exists():
+        raise ex.Problem(f"--resume {folder}: {path} does not exist; name the folder of a run (results/NAME/TIME)")
+    return ex.read(path)
+
+
+def run(e: ex.Experiment, folder: Path, console, address: str | None = None) -> Path:
+    """Run (or continue) an experiment; returns the folder.  Raises `Failed` after writing what there is."""
+    started = time.time()
+    write_whole(folder / "machine.json", json.dumps(machine(e) | {"started": _now()}, indent=1))
+    with cluster(e, address):
+        frozen = search(e, folder, console)
+        failed = race(frozen, folder, console)
+    conclude(frozen, folder)
+    write_whole(folder / "machine.json", json.dumps(machine(e) | {"started": _at(started), "finished": _now(),
+                                                                  "wall_s": round(time.time() - started, 1)}, indent=1))
+    if failed:
+        write_whole(folder / "errors.txt", "\n\n".join(failed))
+        reasons = [error.strip().splitlines()[-1] for error in failed]
+        raise Failed("\n".join([*reasons, f"tracebacks: {folder / 'errors.txt'}"]))
+    return folder
+
+
+@contextlib.contextmanager
+def cluster(e: ex.Experiment, address: str | None):
+    """Ray, without its noise; refuses trials that could never be placed."""
+    os.environ.update({key: value for key, value in QUIET.items() if key not in os.environ})
+    import logging
+    import warnings
+
+    warnings.filterwarnings("ignore")
+    import ray
+
+    mine = not ray.is_initialized()
+    if mine and address:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    elif mine:
+        ray.init(num_cpus=ex.cpus(e), include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    for name in ("ray", "ray.tune", "ray.rllib", "ray.train"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        ex.check_resources(e, e.name, ray.cluster_resources().get("CPU", 0))
+        yield
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+def search(e: ex.Experiment, folder: Path, console) -> ex.Experiment:
+    """Give every algorithm with a search space its best parameters, by the score on validation users."""
+    done = folder / "search.json"
+    chosen = json.loads(done.read_text()) if done.exists() else {}
+    for trial in ex.trials(e, "search"):
+        if trial["label"] not in chosen:
+            chosen[trial["label"]] = _search_one(e, trial, folder, console)
+            write_whole(done, json.dumps(chosen, indent=1))
+    entries = []
+    for entry in e.algorithms:
+        best = chosen.get(ex.label(entry), {}).get("params", {})
+        entries.append(entry.model_copy(update={"params": entry.params | best}))
+    return e.model_copy(update={"algorithms": entries})
+
+
+def _search_one(e, trial, folder, console):
+    from ray import tune
+
+    space = {key: tune_space(value) for key, value in trial["space"].items()}
+    grid = any("grid" in value for value in trial["space"].values())
+    searcher = None
+    if e.search.searcher == "optuna" and not grid:
+        from ray.tune.search.optuna import OptunaSearch
+
+        import optuna
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        searcher = OptunaSearch(metric=e.search.metric, mode=e.search.mode, seed=trial["seed"])
+    scheduler = tune.schedulers.ASHAScheduler(max_t=e.budget.reports, grace_period=max(1, e.budget.reports // 4),
+                                              metric=e.search.metric, mode=e.search.mode) \
+        if e.search.scheduler == "asha" and e.budget.reports > 1 else None
+    config = tune.TuneConfig(search_alg=searcher, scheduler=scheduler, num_samples=e.search.trials, reuse_actors=True,
+                             trial_dirname_creator=_dirname)
+    if not e.search.metric:
+        raise ex.Problem("search.metric is empty")
+    console.print(f"searching {trial['label']}: {e.search.trials} trials over {', '.join(space)}")
+    results, _ = _tune(config, {"trial": {k: v for k, v in trial.items() if k != "space"}, "search": space}, folder,
+                       f"search-{trial['label'].replace(' ', '_')}", e, e.search.trials, console)
+    good = [r for r in results if r.metrics and e.search.metric in r.metrics]
+    if not good:
+        raise Failed(f"no trial of the search for {trial['label']} finished")
+    best = max(good, key=lambda r: r.metrics[e.search.metric])
+    table = [{"params": r.config["search"], "score": r.metrics[e.search.metric], "env_steps": r.metrics["env_steps"]} for r in good]
+    return {"params": best.config["search"], "score": best.metrics[e.search.metric], "trials": table}
+
+
+def tune_space(value: dict):
+    """A search word as Tune's own object."""
+    from ray import tune
+
+    (word, given), = value.items()
+    if word == "choice":
+        return tune.choice(given)
+    if word == "grid":
+        return tune.grid_search(given)
+    return getattr(tune, word)(*given)
+
+
+def race(e: ex.Experiment, folder: Path, console) -> list[str]:
+    """The final stage: every algorithm and seed as one Tune experiment; returns the errors of failed trials."""
+    from ray import tune
+
+    rows = [{k: v for k, v in trial.items() if k != "space"} for trial in ex.trials(e, "final")]
+    results, errors = _tune(tune.TuneConfig(reuse_actors=True, trial_dirname_creator=_dirname),
+                            {"trial": tune.grid_search(rows)}, folder, "final", e, len(rows), console)
+    return errors
+
+
+def _dirname(trial) -> str:
+    spec = trial.config["trial"]
+    return f"{spec['label'].replace(' ', '_')}-seed{spec['seed_number']}-{trial.trial_id}"
+
+
+def _tune(config, space, folder, name, e, total, console):
+    """Fit or continue one Tune experiment below the run's folder."""
+    from ray import tune
+
+    from .progress import Progress
+    from .trainer import Race
+
+    with Progress(folder, total, e.budget.env_steps, console) as progress:
+        path = folder / "tune" / name
+        if tune.Tuner.can_restore(str(path)):
+            tuner = tune.Tuner.restore(str(path), trainable=Race, param_space=space, resume_unfinished=True,
+                                       resume_errored=True)
+            tuner._local_tuner._run_config.callbacks = [progress]    # callbacks are not part of what Tune saves
+        else:
+            tuner = tune.Tuner(Race, param_space=space, tune_config=config, run_config=tune.RunConfig(
+                name=name, storage_path=str(folder / "tune"), verbose=0, callbacks=[progress], stop=_finished,
+                failure_config=tune.FailureConfig(max_failures=1),
+                checkpoint_config=tune.CheckpointConfig(num_to_keep=2, checkpoint_frequency=1, checkpoint_at_end=True)))
+        grid = tuner.fit()
+    return list(grid), [str(error) for error in grid.errors]
+
+
+def _finished(trial_id: str, result: dict) -> bool:
+    return bool(result.get("done"))
+
+
+def conclude(e: ex.Experiment, folder: Path) -> None:
+    """The tables that the report reads: curves.parquet, scores.parquet, calibration.json, stories.json."""
+    import pandas as pd
+
+    from .progress import read_lines
+
+    curves = pd.DataFrame(read_lines(folder / "curves.jsonl"))
+    finished = read_lines(folder / "done.jsonl")
+    scores = pd.DataFrame([{"trial": row["trial"], "algorithm": row["algorithm"], "kind": row["kind"], "stage": "test",
+                            "seed": row["seed"], **block, "env_steps": row["env_steps"], "wall_s": row["time_s"],
+                            "env_steps_per_s": row["env_steps"] / row["time_s"] if row["time_s"] else float("nan")}
+                           for row in finished for block in row["scores"]])
+    for name, table in (("curves", curves), ("scores", scores)):
+        part = folder / f"{name}.parquet.part"
+        table.to_parquet(part)
+        os.replace(part, folder / f"{name}.parquet")
+    write_whole(folder / "experiment.yaml", yaml.safe_dump(_resolved(e), sort_keys=False))
+    _calibrate(e, folder, scores)
+    _stories(e, folder, finished, scores)
+
+
+def _resolved(e):
+    return e.model_dump()
+
+
+def _calibrate(e, folder, scores):
+    """Does the log teach anything?  Gain > 0 in every split and oracle − random ≥ 10 standard errors of a score."""
+    from .workers import make_env
+
+    env = make_env(e.env.id, e.env.params, 1)
+    if not hasattr(env, "calibration") or scores.empty:
+        return
+    found = env.calibration()
+    oracle = scores[scores.kind == "bound"]
+    random = scores[(scores.kind == "reference") & (scores.algorithm == "random")]
+    users = oracle.users.sum()
+    error = float(((oracle.return_sd**2 * oracle.users).sum() / users / users) ** 0.5) if users else float("nan")
+    gap = float((oracle.return_mean * oracle.users).sum() / users - (random.return_mean * random.users).sum() / users)
+    positive = sum(gain > 0 for gain in found["gain_splits"])
+    teaches = positive == len(found["gain_splits"]) and gap >= 10 * error
+    why = (f"held-out likelihood beats the base rate in {positive} of {len(found['gain_splits'])} splits; the oracle is "
+           f"{gap:.2f} likes a session above random, {gap / error if error else float('inf'):.0f} standard errors of a score")
+    write_whole(folder / "calibration.json", json.dumps(
+        found | {"log": Path(env.world.source).name, "teaches": bool(teaches), "why": why, "oracle_minus_random": gap,
+                 "standard_error": error}, indent=1))
+
+
+def _stories(e, folder, finished, scores):
+    """Three test users: what random showed them, and what the best learner shows them."""
+    told = {row["algorithm"]: row for row in finished if row.get("story")}
+    learners = scores[scores.kind.isin(["ours", "rllib"])] if len(scores) else scores
+    if "random" not in told or learners.empty:
+        return
+    best = learners.groupby("algorithm").return_mean.mean().sort_values(ascending=False).index
+    after = next((name for name in best if name in told), None)
+    if after is None:
+        return
+    oracle = told.get("oracle", {}).get("story") or [[]] * len(told["random"]["story"])
+    stories = []
+    for n, (before, later, loved) in enumerate(zip(told["random"]["story"], told[after]["story"], oracle, strict=True)):
+        genres = [g for item in loved for g in item["genres"].split(", ") if g]
+        top = sorted(set(genres), key=lambda g: -genres.count(g))[:3]
+        stories.append({"user": f"test user {n + 1}", "before": before, "after": later, "before_label": "random",
+                        "after_label": after, "likes": f"would most of all like {', '.join(item['title'] for item in loved[:3])}"
+                        + (f" (often {', '.join(top)})" if top else "")})
+    write_whole(folder / "stories.json", json.dumps(stories, indent=1))
+
+
+def machine(e: ex.Experiment) -> dict:
+    """Where and with what the numbers were made."""
+    import platform as standard
+
+    versions = {}
+    for name in ("recloop", "ray", "torch", "gymnasium", "numpy", "numba", "pandas", "scipy"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent,
+                            check=False).stdout.strip()
+    return {"versions": versions, "commit": commit, "cores": ex.cpus(e), "python": standard.python_version(),
+            "system": standard.platform(), "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])}
+
+
+def write_whole(path: Path, text: str) -> None:
+    """A file that is either complete or not there."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text)
+    os.replace(part, path)
+
+
+def _now() -> str:
+    return _at(time.time())
+
+
+def _at(moment: float) -> str:
+    return datetime.datetime.fromtimestamp(moment).isoformat(timespec="seconds")
