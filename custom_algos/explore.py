@@ -3,6 +3,7 @@
 Every function works on a batch ``[N, A]`` and draws from the generator it is given; every user tosses its own coin.
 """
 import numpy as np
+from numba import njit
 
 
 def linear(start: float, end: float, fraction: float) -> float:
@@ -61,17 +62,34 @@ def sample_softmax(logits: np.ndarray, rng: np.random.Generator | None, mask: np
     """One action a row from the softmax of ``logits [N, A]`` (arg-max when ``rng`` is None), allowed actions only.
 
     Returns (action ``[N]`` int64, log_prob ``[N]`` float32).  One uniform a user walks down the cumulative weights, so
-    a user's action does not depend on how many actions there are in other rows.
+    a user's action does not depend on what the other users' rows hold.
     """
-    logits = masked(logits, mask)
-    top = logits.max(axis=1, keepdims=True)                                 # [N, 1]
     if rng is None:
-        return logits.argmax(axis=1), np.zeros(len(logits), np.float32)     # the greedy policy is certain
-    weight = np.exp(logits - top)                                           # [N, A], forbidden ones exactly 0
-    total = weight.cumsum(axis=1, dtype=np.float32)                         # [N, A]
-    coin = rng.random(len(logits), np.float32) * total[:, -1]               # [N]
-    action = np.minimum((total <= coin[:, None]).sum(axis=1), logits.shape[1] - 1)
-    rows = np.arange(len(logits))
-    lost = weight[rows, action] == 0.0                                      # a coin that rounded up to the very end
-    action[lost] = weight[lost].argmax(axis=1)
-    return action, np.log(weight[rows, action] / total[:, -1]).astype(np.float32)
+        return masked(logits, mask).argmax(axis=1), np.zeros(len(logits), np.float32)    # the greedy policy is certain
+    weight = np.exp(logits - logits.max(axis=1, keepdims=True))             # [N, A]
+    if mask is not None:
+        weight *= mask                                                      # forbidden ones exactly 0
+    total = weight.sum(axis=1)                                              # [N]
+    if not total.all():                                                     # a forbidden logit dwarfs all allowed ones
+        logits = masked(logits, mask)
+        weight = np.exp(logits - logits.max(axis=1, keepdims=True))
+        total = weight.sum(axis=1)
+    action = _walk(weight, rng.random(len(logits), np.float32) * total)
+    return action, np.log(weight[np.arange(len(action)), action] / total).astype(np.float32)
+
+
+@njit(cache=True)
+def _walk(weight, coin):
+    """Per row the first action whose cumulative weight passes ``coin [N]``; rounding falls to the last with weight."""
+    action = np.empty(len(weight), np.int64)
+    for n in range(len(weight)):
+        left, chosen = coin[n], -1
+        for a in range(weight.shape[1]):
+            w = weight[n, a]
+            if w > 0.0:
+                chosen = a
+                left -= w
+                if left < 0.0:
+                    break
+        action[n] = chosen
+    return action

@@ -57,12 +57,15 @@ def true_successor(after, info, ends):
     if "final_obs" not in info:
         return after
     final = info["final_obs"]
-    if isinstance(final, np.ndarray) and final.dtype != object or isinstance(final, dict):
+    if isinstance(final, dict) or final.dtype != object:
         return final
-    successor = np.array(after)
-    for n in np.flatnonzero(ends):
-        successor[n] = final[n]
-    return successor
+    rows = np.flatnonzero(ends)                                      # final [N] holds one observation a finished user
+
+    def put(part, *last):
+        part = np.array(part)
+        part[rows] = last
+        return part
+    return tree_map(put, after, *final[rows])
 
 
 def evaluate(env, algorithm: Algorithm | None, seed: int, rng: np.random.Generator, users=None, explore=False,

@@ -22,6 +22,7 @@ import gymnasium as gym
 import numpy as np
 
 from . import logs, taste
+from .actions import valid_actions
 from .core import SPLIT_SIZE, SPLITS, VectorEnv, param
 from .rng import combine, kernel, mix, normal, session_key, uniform
 
@@ -118,7 +119,8 @@ class Logged(VectorEnv):
     def _spaces(self):
         a, d = self.items.shape
         self._width = 2 * d + 1 + LAST * d
-        high = np.full(self._width, float(p) if (p := self.params.impressions / 10.0) > 1 else 1.0, np.float32)
+        most = np.cumsum(np.full(self.params.impressions, 0.1, np.float32))[-1]     # liked every time, in float32's own sum
+        high = np.full(self._width, max(most, np.float32(1.0)), np.float32)
         low = np.zeros(self._width, np.float32)
         low[2 * d + 1:] = -high[2 * d + 1:]
         return gym.spaces.Box(low, high), gym.spaces.Discrete(a)
@@ -142,7 +144,8 @@ class Logged(VectorEnv):
     def _advance(self, action, active):
         state, n = self.state, self.num_envs
         reward, expected = np.zeros(n, np.float32), np.zeros(n)
-        _step(self.seed, self.user, self.session, self.t, active, action.astype(np.int64), self.world.taste.mu,
+        _step(self.seed, self.user, self.session, self.t, active, valid_actions(action, len(self.items)),
+              self.world.taste.mu,
               self.world.taste.item_mean, self.items, self.horizon, state["taste"], state["allowed"], state["history"],
               reward, expected)
         return reward, np.zeros(n, bool), {"expected_reward": expected}

@@ -1,10 +1,14 @@
-"""States on disk: arrays as safetensors, everything else as JSON.  Loading one never executes code."""
+"""States on disk: arrays as safetensors, everything else as JSON.  Loading one never executes code.
+
+Lists and tuples come back as lists, NumPy scalars as plain numbers; keys are text.
+"""
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
@@ -12,11 +16,11 @@ from safetensors.numpy import save as to_bytes
 def save(folder: str | Path, state: dict[str, Any], name: str = "state") -> None:
     """Write a nested dict of arrays and plain values; each file appears whole or not at all."""
     arrays: dict[str, np.ndarray] = {}
-    plain = _split(state, "", arrays)
+    plain = json.dumps(_split(state, "", arrays)).encode()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / f"{name}.safetensors", to_bytes({k: np.ascontiguousarray(v).reshape(v.shape) for k, v in arrays.items()}))
-    _write(folder / f"{name}.json", json.dumps(plain).encode())
+    _write(folder / f"{name}.json", plain)
 
 
 def load(folder: str | Path, name: str = "state") -> dict[str, Any]:
@@ -24,32 +28,36 @@ def load(folder: str | Path, name: str = "state") -> dict[str, Any]:
     path = Path(folder) / f"{name}.json"
     try:
         plain = json.loads(path.read_text())
-        arrays = load_file(path.with_suffix(".safetensors"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: not a checkpoint of this project ({error})") from error
-    return _join(plain, "", arrays)
-
-
-_ARRAY = {"array": True}
+        path = path.with_suffix(".safetensors")
+        return _join(plain, load_file(path))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise ValueError(f"{path}: not a checkpoint of this project ({type(error).__name__}: {error})") from error
 
 
 def _split(tree, prefix, arrays):
+    """``tree`` as JSON, its arrays put aside under the path that leads to them (``~`` and ``/`` of a key escaped)."""
     if isinstance(tree, dict):
-        return {"dict": {str(k): _split(v, f"{prefix}{k}/", arrays) for k, v in tree.items()}}
+        for key in tree:
+            if not isinstance(key, str):
+                raise TypeError(f"checkpoint: key {key!r} below '{prefix}' must be text")
+        return {"dict": {k: _split(v, f"{prefix}/{k.replace('~', '~0').replace('/', '~1')}", arrays) for k, v in tree.items()}}
     if isinstance(tree, list | tuple):
-        return {"list": [_split(v, f"{prefix}{i}/", arrays) for i, v in enumerate(tree)]}
+        return {"list": [_split(v, f"{prefix}/{i}", arrays) for i, v in enumerate(tree)]}
     if isinstance(tree, np.ndarray):
+        if tree.dtype.kind not in "biuf":
+            raise TypeError(f"checkpoint: '{prefix}' is an array of {tree.dtype}; valid are bool, int, uint and float")
         arrays[prefix] = tree
-        return _ARRAY
+        return {"array": prefix}
     return {"value": tree.item() if isinstance(tree, np.generic) else tree}
 
 
-def _join(node, prefix, arrays):
-    if "dict" in node:
-        return {k: _join(v, f"{prefix}{k}/", arrays) for k, v in node["dict"].items()}
-    if "list" in node:
-        return [_join(v, f"{prefix}{i}/", arrays) for i, v in enumerate(node["list"])]
-    return arrays[prefix] if node == _ARRAY else node["value"]
+def _join(node, arrays):
+    (kind, content), = node.items()
+    if kind == "dict":
+        return {key: _join(value, arrays) for key, value in content.items()}
+    if kind == "list":
+        return [_join(value, arrays) for value in content]
+    return arrays[content] if kind == "array" else content
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -4,7 +4,9 @@
 """
 import dataclasses
 import difflib
+import math
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,6 +82,21 @@ class Experiment(Model):
     estimates: list[Literal["direct_method", "ips", "snips", "doubly_robust"]] = []
 
 
+class Loader(yaml.SafeLoader):
+    """YAML as people write it: 1e-3 is a number, and a key that is there twice is a mistake."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for key in keys if keys.count(key) > 1 and key != "<<"), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"key '{twice}' is there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)[eE][-+]?[0-9]+$"),
+                             list("-+.0123456789"))
+
+
 def shipped() -> dict[str, Path]:
     """The experiments that come with the project, by name."""
     return {path.stem: path for path in sorted(HERE.glob("*.yaml"))}
@@ -90,10 +107,11 @@ def read(file: str | Path, overrides: list[str] = (), data: str | None = None, s
     path = shipped().get(str(file), Path(file))
     try:
         text = path.read_text()
-    except OSError as error:
-        raise Problem(f"{path}: cannot be read ({error.strerror}); shipped experiments: {', '.join(shipped())}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not a text file"
+        raise Problem(f"{path}: cannot be read ({why}); shipped experiments: {', '.join(shipped())}") from None
     try:
-        raw = yaml.safe_load(text)
+        raw = yaml.load(text, Loader)
     except yaml.YAMLError as error:
         raise Problem(f"{path}: not valid YAML: {error}") from None
     if not isinstance(raw, dict):
@@ -103,7 +121,7 @@ def read(file: str | Path, overrides: list[str] = (), data: str | None = None, s
     for override in overrides:
         _override(raw, override, path)
     if data:
-        raw.setdefault("env", {}).setdefault("params", {})["path"] = str(Path(data).resolve())
+        _override(raw, "env.params.path=", path, str(Path(data).resolve()))
     try:
         experiment = Experiment.model_validate(raw)
     except ValidationError as error:
@@ -122,23 +140,30 @@ def _smoke(e: Experiment) -> Experiment:
         "search": e.search.model_copy(update={"trials": 1})})
 
 
-def _override(raw: dict, override: str, path) -> None:
+def _override(raw: dict, override: str, path, text: str | None = None) -> None:
+    """Set one key of the raw mapping, from ``a.b=c`` (or to ``text`` as it stands)."""
     key, equals, value = override.partition("=")
     if not equals:
         raise Problem(f"--set {override}: write --set key.subkey=value")
+    try:
+        value = text if text is not None else yaml.load(value, Loader)
+    except yaml.YAMLError:
+        raise Problem(f"--set {override}: {value!r} is not valid YAML") from None
     parts, node = key.split("."), raw
     if parts[0] == "algorithms" and len(parts) > 2:       # algorithms.a2c.gamma: by label or name
-        rows = raw.get("algorithms") or []
+        rows = raw.get("algorithms") if isinstance(raw.get("algorithms"), list) else []
         node = next((row for row in rows if isinstance(row, dict) and parts[1] in label_options(row)), None)
         if node is None:
             names = [label_options(row)[0] for row in rows if isinstance(row, dict)]
             raise Problem(f"--set {override}: no algorithm '{parts[1]}' in {path}; valid are: {', '.join(names)}")
         parts = (["params"] if parts[2] != "params" else []) + parts[2:]
     for part in parts[:-1]:
-        node = node.setdefault(part, {})
+        if node.get(part) is None:
+            node[part] = {}
+        node = node[part]
         if not isinstance(node, dict):
             raise Problem(f"--set {override}: '{part}' in {path} has no sub-keys")
-    node[parts[-1]] = yaml.safe_load(value)
+    node[parts[-1]] = value
 
 
 def label_options(row: dict) -> list[str]:
@@ -162,6 +187,9 @@ def _explain(path, raw, error) -> str:
         return f"{path}: unknown key '{key}' = {error['input']!r}; valid are: {', '.join(valid)}{hint}"
     if error["type"] == "missing":
         return f"{path}: key '{key}' is missing"
+    if error["type"] in ("model_type", "dict_type", "list_type"):
+        kind = "a list" if error["type"] == "list_type" else "a mapping (key: value)"
+        return f"{path}: {key} = {error['input']!r}: must be {kind}"
     return f"{path}: {key} = {error['input']!r}: {error['msg']}"
 
 
@@ -181,6 +209,8 @@ def _check(e: Experiment, path: str) -> None:
     for name in labels:
         if labels.count(name) > 1:
             raise Problem(f"{path}: algorithms: two rows are called '{name}'; give them different labels (label: …)")
+        if "/" in name:
+            raise Problem(f"{path}: algorithms: label '{name}' must do without '/', it names folders")
     for i, entry in enumerate(e.algorithms):
         where = f"{path}: algorithms.{i}"
         if bool(entry.name) == bool(entry.rllib):
@@ -232,16 +262,35 @@ def _check_ours(entry: Entry, env) -> None:
             close = difflib.get_close_matches(key, fields, 1)
             raise ValueError(f"unknown parameter 'params.{key}' = {entry.params[key]!r}; valid are: {', '.join(sorted(fields))}"
                              + (f"; did you mean '{close[0]}'?" if close else ""))
-    config = make_config(found, {k: v for k, v in entry.params.items() if not is_space(v)})
-    found(env.single_observation_space, env.single_action_space, config, 0, getattr(env, "items", None))
+    for params in examples(entry.params):
+        found(env.single_observation_space, env.single_action_space, make_config(found, params), 0, getattr(env, "items", None))
     if entry.from_log and not hasattr(env, "log_batch"):
         raise ValueError("from_log = true needs an environment fitted to a log (recloop/Logged-v0)")
+
+
+def examples(params: dict[str, Any]) -> list[dict[str, Any]]:
+    """Parameters as a search could draw them: every choice, and of a range both ends and a point between, one at a time."""
+    spaces = {key: _examples(value) for key, value in params.items() if is_space(value)}
+    plain = {key: value for key, value in params.items() if key not in spaces} | {key: drawn[0] for key, drawn in spaces.items()}
+    return [plain, *(plain | {key: value} for key, drawn in spaces.items() for value in drawn[1:])]
+
+
+def _examples(space) -> list[Any]:
+    (word, given), = space.items()
+    if SEARCH_WORDS[word] is None:
+        return given
+    low, high = given[:2]
+    if "rand" in word:
+        return [low, high - 1]
+    return [low, high] if word == "quniform" else [low, high, low + 0.381966 * (high - low)]
 
 
 def _check_rllib(entry: Entry, env) -> None:
     from .baselines import check_params
 
     check_params(entry.rllib, entry.params)
+    if "action_mask" in env.reset(seed=0)[1] and entry.rllib != "PPO":
+        raise ValueError(f"rllib = '{entry.rllib}' knows no action masks, and this environment has them; valid is: PPO")
 
 
 def _check_space(where: str, value: Any) -> None:
@@ -255,10 +304,10 @@ def _check_space(where: str, value: Any) -> None:
     count = SEARCH_WORDS[word]
     if count is None:
         return
-    try:
-        given[:] = [float(v) if "rand" not in word else int(v) for v in given]
-    except (TypeError, ValueError):
-        raise Problem(f"{where} = {value!r}: {word} takes numbers") from None
+    whole = "rand" in word
+    if not all(type(v) in (int, float) and math.isfinite(v) and (not whole or v == int(v)) for v in given):
+        raise Problem(f"{where} = {value!r}: {word} takes {'whole ' if whole else ''}numbers")
+    given[:] = [int(v) if whole else float(v) for v in given]
     if len(given) != count or given[0] >= given[1] or (word.startswith("log") and given[0] <= 0):
         raise Problem(f"{where} = {value!r}: {word} takes [low, high{', step' if count == 3 else ''}] with "
                       f"{'0 < ' if word.startswith('log') else ''}low < high")

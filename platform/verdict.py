@@ -27,8 +27,8 @@ import numpy as np
 from scipy import stats
 
 MIN_SEEDS = 10                                              # fewer seeds make no verdict
-LOOKS = ((30, 0.025), (20, 0.015), (10, 0.01))              # (seeds from, error spent at this look); they add up to 5 %
-RELEVANT, EQUAL, FAILED = 0.02, 0.05, 0.5                   # normalised: smallest win, half-width of a tie, a failed run
+LOOKS = ((30, 0.025), (20, 0.015), (10, 0.01))              # (seeds from, error of this look): 5 % together
+RELEVANT, EQUAL, FAILED = 0.02, 0.05, 0.5                   # normalised: smallest win, half-width of tie, failed run
 
 
 class Interval(NamedTuple):

@@ -97,7 +97,9 @@ def test_iqm_and_its_bootstrap():
     assert iqm([0, 0, 0, 0, 0, 0, 1, 1]) == 0.0               # which is why it is not for rates of 0/1 scores
     cells = [np.arange(8.0), np.arange(8.0) + 20]
     found = bootstrap_iqm(cells, entropy=3)
-    assert found == bootstrap_iqm(cells, entropy=3) and found != bootstrap_iqm(cells, entropy=4)
+    assert found[:3] == bootstrap_iqm(cells, entropy=3)[:3]   # its own generator: the same numbers again
+    uneven = [np.random.default_rng(0).normal(size=9), np.random.default_rng(1).normal(size=9)]
+    assert bootstrap_iqm(uneven, entropy=3).low != bootstrap_iqm(uneven, entropy=4).low
     assert found.mean == pytest.approx((4 + 5 + 6 + 7 + 20 + 21 + 22 + 23) / 8)
     assert 10 < found.low < found.mean < found.high < 17
     state = np.random.get_state()[1].copy()                   # noqa: NPY002  (the global generator must not move)
@@ -119,13 +121,13 @@ def test_welch_keeps_the_level_and_has_the_known_power(n):
 
 
 def test_placement_interval_sees_through_collapsed_runs():
-    """A fifth of all runs collapses by 4 standard deviations: at 30 runs Welch has power .59, placements .97."""
+    """Runs of standard deviation ½, a fifth collapses by 4, shift 1: at 30 runs Welch has power .6, placements .97."""
     rng = np.random.default_rng(0)
-    runs = rng.normal(size=(2, 400, 30)) - 4.0 * (rng.random((2, 400, 30)) < 0.2)
+    runs = rng.normal(0, 0.5, (2, 1000, 30)) - 4.0 * (rng.random((2, 1000, 30)) < 0.2)
     power = np.mean([(welch(a + 1, b).p < 0.05, better(a + 1, b).p < 0.05) for a, b in zip(*runs, strict=True)], axis=0)
     false = np.mean([better(a, b).p < 0.05 for a, b in zip(*runs, strict=True)])
-    assert abs(power[0] - 0.59) < 0.09 and power[1] > 0.93
-    assert false <= 0.05 + 2 * 0.011
+    assert abs(power[0] - 0.60) < 0.07 and power[1] > 0.94
+    assert false <= 0.05 + 2 * 0.0069
 
 
 @pytest.mark.parametrize("runs,users,rest", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1), (0.3, 1, 2)])
@@ -176,7 +178,7 @@ def test_error_is_split_over_looks_and_holm_over_cells():
     assert .01 / 3 < welch(*middle).p < .01 / 2
     found = verdicts([middle, weak, strong])
     assert [v.word for v in found] == ["WIN", "INCONCLUSIVE", "WIN"]
-    assert [v.level for v in found] == pytest.approx([1 - 0.01 / 2, 1 - 0.01, 1 - 0.01 / 3][:1] + [0.99, 1 - 0.01 / 3])
+    assert [v.level for v in found] == pytest.approx([1 - 0.01 / 2, 1 - 0.01, 1 - 0.01 / 3])
     assert [v.word for v in verdicts([middle, weak, weak])] == ["INCONCLUSIVE"] * 3
     few = (spread(0.9, 0.02, 3), spread(0.5, 0.02, 3))
     assert verdicts([few, strong])[1].level == 0.99           # a cell with too few seeds is no test

@@ -94,8 +94,8 @@ class A2C(Algorithm):
         losses["total"].backward()
         norm = nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
         self.optimizer.step()
-        return {"loss": float(losses["total"]), **{k: float(v) for k, v in losses.items() if k != "total"},
-                "grad_norm": float(norm)}
+        return {"loss": losses["total"].item(), **{k: v.item() for k, v in losses.items() if k != "total"},
+                "grad_norm": norm.item()}
 
     def _tensor(self, obs) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(nets.flat_obs(obs, self.obs_space)))
