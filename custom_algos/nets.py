@@ -49,6 +49,11 @@ def flat_obs(obs, space) -> np.ndarray:
     raise ValueError(f"observation space {space} is not supported; valid are Box, Discrete, MultiDiscrete, MultiBinary, Dict")
 
 
+def tensor(array: np.ndarray) -> torch.Tensor:
+    """A copy in torch's own memory: on 64-byte borders, without which matrix kernels may round differently."""
+    return torch.from_numpy(np.ascontiguousarray(array)).clone()
+
+
 def snapshot(module: nn.Module) -> dict[str, np.ndarray]:
     """A copy of every parameter as NumPy."""
     return {name: value.detach().numpy().copy() for name, value in module.state_dict().items()}
@@ -61,7 +66,7 @@ def load_snapshot(module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
 
 def optimizer_snapshot(optimizer: torch.optim.Optimizer) -> dict[str, dict[str, np.ndarray]]:
     """The optimiser's moments as NumPy, keyed by the parameter's number."""
-    return {str(i): {name: np.array(value.detach().cpu() if torch.is_tensor(value) else value) for name, value in s.items()}
+    return {str(i): {name: np.array(value.detach().numpy() if torch.is_tensor(value) else value) for name, value in s.items()}
             for i, s in optimizer.state_dict()["state"].items()}
 
 

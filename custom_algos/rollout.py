@@ -63,9 +63,9 @@ def true_successor(after, info, ends):
 
     def put(part, *last):
         part = np.array(part)
-        part[rows] = last
+        part[rows] = np.stack(last)
         return part
-    return tree_map(put, after, *final[rows])
+    return tree_map(put, after, *final[rows]) if len(rows) else after
 
 
 def evaluate(env, algorithm: Algorithm | None, seed: int, rng: np.random.Generator, users=None, explore=False,

@@ -145,9 +145,8 @@ class Logged(VectorEnv):
         state, n = self.state, self.num_envs
         reward, expected = np.zeros(n, np.float32), np.zeros(n)
         _step(self.seed, self.user, self.session, self.t, active, valid_actions(action, len(self.items)),
-              self.world.taste.mu,
-              self.world.taste.item_mean, self.items, self.horizon, state["taste"], state["allowed"], state["history"],
-              reward, expected)
+              self.world.taste.mu, self.world.taste.item_mean, self.items, self.horizon, state["taste"],
+              state["allowed"], state["history"], reward, expected)
         return reward, np.zeros(n, bool), {"expected_reward": expected}
 
     def _observe(self):
@@ -170,9 +169,7 @@ class Logged(VectorEnv):
 
         The observation is the history the user would have shown, sessions cut every ``impressions`` rows.
         """
-        world = self.world
-        order = np.flatnonzero(np.isin(world.rows["user"], world.groups[0]))
-        order = order[np.argsort(world.rows["user"][order], kind="stable")]            # user by user, in time order
+        world, order = self.world, self.log_order()
         user, item, like = (world.rows[name][order] for name in ("user", "item", "like"))
         obs = np.zeros((len(order), self._width), np.float32)
         next_obs, last = np.zeros_like(obs), np.zeros(len(order), bool)
@@ -181,6 +178,11 @@ class Logged(VectorEnv):
                 "terminated": np.zeros((1, len(order)), bool), "truncated": last[None],
                 "log_prob": (np.log(world.rows["propensity"][order])[None].astype(np.float32) if world.has_propensities
                              else np.full((1, len(order)), np.nan, np.float32))}
+
+    def log_order(self) -> np.ndarray:
+        """The row numbers (of ``world.rows``) that `log_batch` holds: training users, user by user, in time order."""
+        rows = np.flatnonzero(np.isin(self.world.rows["user"], self.world.groups[0]))
+        return rows[np.argsort(self.world.rows["user"][rows], kind="stable")]
 
     def item_names(self) -> list[str]:
         return self.world.titles

@@ -73,8 +73,8 @@ def mix(z):
 
 @kernel
 def combine(key, word):
-    """A new key from a key and one more word (order matters)."""
-    return mix(key ^ mix(np.uint64(word)))
+    """A new key from a key and one more word (order matters: the key is mixed before they meet, the word is not)."""
+    return mix(mix(key) ^ np.uint64(word))
 
 
 @kernel

@@ -40,11 +40,11 @@ def fit(user, item, like, users: int, items: int, dimensions: int = 4, sweeps: i
     rate = np.clip(like.mean(), 1e-6, 1 - 1e-6)
     mu = float(np.log(rate / (1.0 - rate)))
     user_mean, item_mean = np.zeros((users, size)), np.zeros((items, size))
-    item_mean[:, 1:] = 0.1 * start.standard_normal((items, dimensions))
-    user_mean[:, 1:] = 0.1 * start.standard_normal((users, dimensions))
+    item_mean[:, 1:] = 0.5 * start.standard_normal((items, dimensions))      # zero taste is a fixed point: a start near
+    user_mean[:, 1:] = 0.5 * start.standard_normal((users, dimensions))      # it loses dimensions that the log supports
     user_cov, item_cov = (np.tile(0.1 * np.eye(size), (n, 1, 1)) for n in (users, items))
     user_prior, item_prior = np.ones(size), np.ones(size)                    # variances
-    item_prior[1:] = 0.1
+    item_prior[1:] = 0.5
     for _ in range(sweeps):
         weight, expected = _weights(mu, user, item, user_mean, user_cov, item_mean, item_cov)
         mu = float(((like - 0.5) - weight * (expected - mu)).sum() / weight.sum())

@@ -229,6 +229,9 @@ def _check(e: Experiment, path: str) -> None:
     if e.budget.env_steps < users:
         raise Problem(f"{path}: budget.env_steps = {e.budget.env_steps} is less than one step of the {users} users "
                       f"(population.shards × users_per_shard)")
+    if e.resources.workers > users:
+        raise Problem(f"{path}: resources.workers = {e.resources.workers} is more than the {users} users at a time; "
+                      f"valid is 0 to {users}")
     _check_estimates(e, env, path)
 
 
@@ -354,13 +357,13 @@ def trials(e: Experiment, stage: str) -> list[dict[str, Any]]:
               "users_per_shard": e.population.users_per_shard, "workers": e.resources.workers,
               "learner_threads": e.resources.learner_threads, "budget": e.budget.env_steps,
               "report_every": -(-e.budget.env_steps // e.budget.reports),
-              "validation_users": e.population.validation_users, "test_users": e.population.eval_users}
+              "estimates": list(e.estimates), "validation_users": e.population.validation_users, "test_users": e.population.eval_users}
     rows = []
     seeds = 1 if stage == "search" else e.seeds
     for number in range(seeds):                           # RLlib first: the longest trials must not come last
         for entry in sorted(e.algorithms, key=lambda entry: not entry.rllib):
             space = {k: v for k, v in entry.params.items() if is_space(v)}
-            if stage == "search" and not space or entry.name in REFERENCES:
+            if (stage == "search" and not space) or entry.name in REFERENCES:
                 continue
             plain = {k: v for k, v in entry.params.items() if not is_space(v)}
             kind, from_log = ("rllib", False) if entry.rllib else ("ours", bool(entry.from_log))

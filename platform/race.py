@@ -74,7 +74,7 @@ def cluster(e: ex.Experiment, address: str | None):
     if mine and address:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     elif mine:
-        ray.init(num_cpus=ex.cpus(e), include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address="local", num_cpus=ex.cpus(e), include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     for name in ("ray", "ray.tune", "ray.rllib", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
@@ -202,6 +202,9 @@ def conclude(e: ex.Experiment, folder: Path) -> None:
     write_whole(folder / "experiment.yaml", yaml.safe_dump(_resolved(e), sort_keys=False))
     _calibrate(e, folder, scores)
     _stories(e, folder, finished, scores)
+    if e.estimates:
+        write_whole(folder / "estimates.json", json.dumps({row["trial"]: row["estimates"] for row in finished
+                                                           if row.get("estimates")}, indent=1))
 
 
 def _resolved(e):

@@ -11,6 +11,7 @@ from ray import tune
 from custom_algos.core import Transition, concat
 
 from . import checkpoint, evaluation
+from .estimates import estimate
 from .workers import Spec, make_algorithm, make_env, make_fleet, one_thread
 
 
@@ -137,6 +138,9 @@ class Race(tune.Trainable):
         if done and trial["test_users"]:
             result["scores"] = evaluation.score(trial["env_id"], trial["env_params"], self.side.policy, "test",
                                                 trial["test_users"])
+            if trial["estimates"] and trial["kind"] != "bound":
+                one = make_env(trial["env_id"], trial["env_params"], 1)
+                result["estimates"] = estimate(one, self.side.policy, trial["estimates"])
             if trial["tell_story"]:
                 result["story"] = evaluation.story(trial["env_id"], trial["env_params"], self.side.policy)
         return result | {"time/wall_s": time.monotonic() - start, "done": bool(done)}

@@ -119,6 +119,7 @@ def _conclude(console, folder, verbose) -> int:
     try:
         report.print_leaderboard(folder, console)
         console.print(f"\n[bold]{report.answer(folder)}[/bold]")
+        _print_estimates(console, folder)
         console.print(f"report: {report.write_report(folder)}", soft_wrap=True)
     except (OSError, ValueError, KeyError) as error:
         if verbose:
@@ -126,6 +127,19 @@ def _conclude(console, folder, verbose) -> int:
         console.print(f"[red]no report[/red]: {error} (folder {folder})")
         return 1
     return 0
+
+
+def _print_estimates(console, folder) -> None:
+    """Off-policy estimates of the trained policies on the log itself, where the experiment asked for them."""
+    import json
+
+    if not (folder / "estimates.json").exists():
+        return
+    from .estimates import sentence
+
+    console.print("\nrewards a row of the log, estimated off-policy:")
+    for trial, found in json.loads((folder / "estimates.json").read_text()).items():
+        console.print("  " + sentence(trial, found, any(name != "direct_method" for name in found)), soft_wrap=True)
 
 
 if __name__ == "__main__":

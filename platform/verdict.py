@@ -189,7 +189,8 @@ def verdicts(pairs: Sequence[tuple]) -> list[Verdict]:
            for pair, n in zip(pairs, seeds, strict=True)]
     result: dict[int, Verdict] = {}
     for i in np.argsort(use, kind="stable"):
-        result[i] = verdict(*pairs[i], cells=left)
+        ours, theirs = pairs[i]
+        result[i] = verdict(ours, theirs, left if seeds[i] >= MIN_SEEDS else 1)
         if use[i] < 1.0 / left:
             left = max(left - 1, 1)
     return [result[i] for i in range(len(pairs))]

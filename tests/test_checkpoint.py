@@ -4,13 +4,14 @@ import json
 import math
 import pickle
 from pathlib import Path
-from platform import checkpoint
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from platform import checkpoint
 
 DTYPES = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16", "float32", "float64"]
 arrays = st.sampled_from(DTYPES).flatmap(

@@ -114,11 +114,11 @@ def global_randomness(tree: ast.Module) -> list[str]:
                 found.append(f"{node.lineno}: {text}")
         if isinstance(node, ast.Call):
             text, keywords = ast.unparse(node.func), {keyword.arg for keyword in node.keywords}
-            if re.fullmatch(r"torch\.(rand|randn|randint|randperm|bernoulli|multinomial|normal)", text) and "generator" not in keywords \
-                    or re.search(r"\.(default_rng|SeedSequence)$", text) and not node.args and not node.keywords:
+            if (re.fullmatch(r"torch\.(rand|randn|randint|randperm|bernoulli|multinomial|normal)", text) and "generator" not in keywords) \
+                    or (re.search(r"\.(default_rng|SeedSequence)$", text) and not node.args and not node.keywords):
                 found.append(f"{node.lineno}: {text}() without a generator or seed")
-        if isinstance(node, ast.Import) and any(alias.name == "random" for alias in node.names) \
-                or isinstance(node, ast.ImportFrom) and node.module == "random" and not node.level:
+        if (isinstance(node, ast.Import) and any(alias.name == "random" for alias in node.names)) \
+                or (isinstance(node, ast.ImportFrom) and node.module == "random" and not node.level):
             found.append(f"{node.lineno}: the module random")
     return found
 

@@ -3,7 +3,6 @@ import ast
 import functools
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import platform
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ROOT / "platform"
@@ -140,6 +141,7 @@ def test_it_holds_in_a_ray_worker(ray_session):
     @ray_session.remote
     def says():
         import os
+
         import platform
         from platform import workers
 

@@ -20,7 +20,7 @@ from platform.workers import Fleet, LocalFleet, Spec
 TRIAL = {"env_id": "recloop/Logged-v0", "env_params": {"impressions": 20}, "kind": "ours", "label": "x", "params": {},
          "from_log": False, "shards": 3, "users_per_shard": 16, "budget": 3 * 16 * 40, "report_every": 3 * 16 * 20,
          "learner_threads": 1, "seed": 11, "seed_number": 0, "stage": "final", "validation_users": 20, "test_users": 20,
-         "tell_story": False}
+         "tell_story": False, "estimates": []}
 
 
 def same(a, b):

@@ -72,7 +72,7 @@ class A2C(Algorithm):
         with torch.no_grad():
             after = self._tensor(tree_map(lambda x: x.reshape(-1, *x.shape[2:]), batch.next_obs))
             next_value = self.critic(after).squeeze(-1).numpy().reshape(batch.reward.shape)  # [T, N]
-        advantage = torch.from_numpy(returns.gae(
+        advantage = nets.tensor(returns.gae(
             batch.reward, value.detach().numpy().reshape(batch.reward.shape), next_value, batch.terminated, batch.ends,
             np.float32(c.gamma), np.float32(c.gae_lambda)).astype(np.float32).reshape(-1))  # [T·N]
         target = advantage + value.detach()                                                 # [T·N]
@@ -98,7 +98,7 @@ class A2C(Algorithm):
                 "grad_norm": norm.item()}
 
     def _tensor(self, obs) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(nets.flat_obs(obs, self.obs_space)))
+        return nets.tensor(nets.flat_obs(obs, self.obs_space))
 
     def _logits(self, obs, mask):
         logits = self.actor(obs)
