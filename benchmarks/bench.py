@@ -2,9 +2,10 @@
 
     make bench      or      python benchmarks/bench.py [--only NAME] [--rounds 5]
 
-Every figure is the median over rounds, in brackets the slowest and the fastest round.  Compare figures of one run only: rows that
-are to be compared take turns within each round, so that a busy machine slows all of them alike.
+Every figure is the median over rounds, in brackets the slowest and the fastest round.  Compare figures of one run only:
+the workers' rows take turns within each round, so that a busy machine slows all of them alike.
 """
+# ruff: noqa: E402
 import argparse
 import os
 import sys
@@ -108,7 +109,8 @@ def bench_sampling(rounds: int) -> None:
         act = rate(lambda a=algorithm, o=obs, m=mask, r=rng: a.act(o, r, True, m), users, rounds)
         whole = rate(lambda e=env, a=algorithm, s=seen, r=rng: collect(e, a, s, 50, r), 50 * users, rounds)
         rows.append((f"{users:,} users", shown(act), shown(whole), goal))
-    table("the whole sampling loop, A2C 64-64 on recloop/Logged-v0", rows, "batch", "act alone, decisions/s", "act + step + record, samples/s",
+    table("the whole sampling loop, A2C 64-64 on recloop/Logged-v0", rows, "batch", "act alone, decisions/s",
+          "act + step + record, samples/s",
           "goal")
 
 
@@ -121,7 +123,7 @@ def bench_ray(rounds: int) -> None:
 
     spec = Spec("recloop/Logged-v0", {}, "a2c", {}, shards=4, users_per_shard=512)
     steps, cores = 25, len(os.sched_getaffinity(0))
-    ray.init(num_cpus=max(2, cores), include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         rows = call_costs(ray, rounds)
         fleets = {"0 (in process)": LocalFleet(spec), "1": Fleet(spec, 1), "2": Fleet(spec, 2)}
@@ -134,8 +136,10 @@ def bench_ray(rounds: int) -> None:
     table("Ray's own cost (median over calls)", rows, "what", "cost")
     size = sum(part.nbytes for part in batch if part is not None)
     base = np.median(speeds["0 (in process)"])
-    CONSOLE.print(f"one call = {spec.users_per_shard * steps:,} transitions = {size / 1e6:.1f} MB returned; {cores} cores for driver and workers")
-    table("samples/s through the fleet, A2C 64-64", [(n, shown(v), f"{np.median(v) / base:.2f}") for n, v in speeds.items()],
+    CONSOLE.print(f"one call = {spec.users_per_shard * steps:,} transitions = {size / 1e6:.1f} MB returned; "
+                  f"{cores} cores for driver and workers")
+    table("samples/s through the fleet, A2C 64-64",
+          [(n, shown(v), f"{np.median(v) / base:.2f}") for n, v in speeds.items()],
           "workers", "samples/s", "ratio to in process")
 
 
@@ -159,7 +163,8 @@ def call_costs(ray, rounds: int) -> list[tuple]:
         return found
     echo = Echo.remote()
     ray.get([echo.nothing.remote(), echo.megabytes.remote(32)])
-    empty, one, many = ms(echo.nothing.remote), ms(lambda: echo.megabytes.remote(1)), ms(lambda: echo.megabytes.remote(32))
+    empty, one = ms(echo.nothing.remote), ms(lambda: echo.megabytes.remote(1))
+    many = ms(lambda: echo.megabytes.remote(32))
     slope = (np.median(many) - np.median(one)) / 31
     ray.kill(echo)
     return [("an empty call", f"{np.median(empty):.2f} ms (99 %: {np.percentile(empty, 99):.2f})"),
@@ -167,11 +172,10 @@ def call_costs(ray, rounds: int) -> list[tuple]:
 
 
 def bench_bandits(rounds: int, learners: int = 1000, steps: int = 10_000) -> None:
-    """Pulls a second through the protocol: act, step, record, learn; 1,000 independent learners in one array program."""
+    """Pulls a second through the protocol (act, step, record, learn): 1,000 learners as one array program."""
     rows = []
     for name, params in (("ucb", {"alpha": 4.0}), ("thompson", {})):
-        env = gym.make_vec("recloop/BernoulliBandit-v0", learners, vectorization_mode="vector_entry_point", autoreset="same_step",
-                           means=P1).unwrapped
+        env = make_env("recloop/BernoulliBandit-v0", {"means": P1}, learners)
         found, speed, regret = find_algorithm(name), [], 0.0
         for number in range(min(rounds, 2) + 1):          # the first one, short, compiles
             algorithm = found(env.single_observation_space, env.single_action_space,
@@ -194,8 +198,8 @@ def mabwiser(rounds: int, pulls: int = 1000) -> list[tuple]:
     """The same loop with MABWiser, one learner (it has no replication axis), where it is installed."""
     try:
         from mabwiser.mab import MAB, LearningPolicy
-    except ImportError:
-        return [("MABWiser", "not installed: pip install mabwiser puts it beside ours", "")]
+    except ImportError as error:
+        return [("MABWiser", f"skipped ({error}); pip install mabwiser puts it beside ours", "")]
     rows = []
     for name, policy in (("UCB1", LearningPolicy.UCB1(alpha=2.0)), ("Thompson", LearningPolicy.ThompsonSampling())):
         speed = []
@@ -224,7 +228,8 @@ def bench_linucb(rounds: int) -> None:
         algorithm.act(obs, draw)
         algorithm.learn(batch)
     table(f"LinUCB, d = {d}, K = {k}, batches of {n:,}", [
-        ("decide", shown(rate(lambda: algorithm.act(obs, draw), n, rounds))), ("decide and learn", shown(rate(both, n, rounds)))],
+        ("decide", shown(rate(lambda: algorithm.act(obs, draw), n, rounds))),
+                                                          ("decide and learn", shown(rate(both, n, rounds)))],
         "what", "decisions/s")
 
 
@@ -233,7 +238,8 @@ def bandit_batch(obs, action, reward):
     from custom_algos.core import Transition
 
     n = len(action)
-    return Transition(obs[None], np.asarray(action, np.int64)[None], np.asarray(reward, np.float32)[None], obs[None], np.ones((1, n), bool),
+    return Transition(obs[None], np.asarray(action, np.int64)[None], np.asarray(reward, np.float32)[None], obs[None],
+                      np.ones((1, n), bool),
                       np.zeros((1, n), bool), np.zeros((1, n), np.float32))
 
 
@@ -257,11 +263,14 @@ def bench_arms(rounds: int, arms: int = 100_000) -> None:
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             speed = rate(lambda a=algorithm, s=seen, r=draw: a.act(s, r), users, rounds)
-            rows.append((f"{name}, {users} users at a time", shown([1e3 / s for s in speed], " ms"), f"{held / 1e6:.0f} MB", f"{peak / 1e6:.0f} MB"))
-    table(f"{arms:,} arms (lin_ucb: shared model, 20 item features × 11 of context)", rows, "what", "a decision", "held", "peak while deciding")
+            rows.append((f"{name}, {users} users at a time", shown([1e3 / s for s in speed], " ms"),
+                         f"{held / 1e6:.0f} MB", f"{peak / 1e6:.0f} MB"))
+    table(f"{arms:,} arms (lin_ucb: shared model, 20 item features × 11 of context)", rows, "what", "a decision",
+          "held", "peak while deciding")
 
 
-SECTIONS = {"env": bench_env, "sampling": bench_sampling, "ray": bench_ray, "bandits": bench_bandits, "linucb": bench_linucb,
+SECTIONS = {"env": bench_env, "sampling": bench_sampling, "ray": bench_ray, "bandits": bench_bandits,
+            "linucb": bench_linucb,
             "arms": bench_arms}
 
 
@@ -280,14 +289,19 @@ def main() -> int:
 
 def machine() -> None:
     """What the figures were measured on."""
-    import platform
     from importlib import metadata
 
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor()) \
-        if os.path.exists("/proc/cpuinfo") else platform.processor()
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("recloop", "ray", "torch", "numpy", "numba", "gymnasium"))
+    import platform
+
+    model = platform.processor()
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as lines:
+            model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("recloop", "ray", "torch", "numpy", "numba",
+                                                                         "gymnasium"))
     load = os.getloadavg()[0]
-    CONSOLE.print(f"{model}, {len(os.sched_getaffinity(0))} cores, load {load:.1f}; Python {platform.python_version()}, {versions}")
+    CONSOLE.print(f"{model}, {len(os.sched_getaffinity(0))} cores, load {load:.1f}; "
+                  f"Python {platform.python_version()}, {versions}")
     if load > 1.0:
         CONSOLE.print("[yellow]the machine is busy: expect lower figures than on a quiet one[/yellow]")
 

@@ -30,6 +30,8 @@ def collect(env, algorithm: Algorithm, seen: Seen, steps: int, rng: np.random.Ge
     Returns the transitions ``[steps, N]``, what the agent sees afterwards, and sums over the real steps: reward,
     sessions that ended, and every truth in ``info`` that the environment knows (expected_reward, regret).
     """
+    if (mode := env.metadata.get("autoreset_mode")) is not None and mode.name == "NEXT_STEP":
+        raise ValueError("collect needs an environment in SAME_STEP autoreset; a step that only resets is none")
     obs, mask = seen
     rows: dict[str, list] = {name: [] for name in Transition._fields}
     totals: dict[str, float] = {}

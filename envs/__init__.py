@@ -1,7 +1,7 @@
 """Who is recommended to: simulated users as Gymnasium environments.
 
-`register_all` tells Gymnasium every id; it is an entry point of the distribution, so ``gymnasium.make`` knows the
-ids without an import of this package.  To add an environment, write one file and add one line to `MODELS`.
+Importing the package tells Gymnasium every id (strings only: nothing else is imported), so ``import envs`` or
+``gymnasium.make("envs:recloop/…")`` makes them known.  To add an environment, write one file and add one line to `MODELS`.
 """
 MODELS = {
     "recloop/BernoulliBandit-v0": ("envs.bandits:ArmBandit", {}),

@@ -119,7 +119,7 @@ class Logged(VectorEnv):
     def _spaces(self):
         a, d = self.items.shape
         self._width = 2 * d + 1 + LAST * d
-        most = np.cumsum(np.full(self.params.impressions, 0.1, np.float32))[-1]     # liked every time, in float32's own sum
+        most = np.cumsum(np.full(self.params.impressions, 0.1, np.float32))[-1]     # liked every time, summed in float32
         high = np.full(self._width, max(most, np.float32(1.0)), np.float32)
         low = np.zeros(self._width, np.float32)
         low[2 * d + 1:] = -high[2 * d + 1:]

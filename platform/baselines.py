@@ -88,14 +88,15 @@ class MaskedPPOModule(DefaultPPOTorchRLModule):
 class _Policy:
     """RLlib's trained module with our ``act``."""
 
-    def __init__(self, module, space, masked: bool):
-        self.module, self.space, self.masked = module, space, masked
+    def __init__(self, module, space, actions: int):
+        self.module, self.space, self.actions, self.masked = module, space, actions, actions > 0
 
     @torch.no_grad()
     def act(self, obs, rng, explore=True, mask=None):
         flat = flat_obs(obs, self.space)
-        if self.masked:
-            flat = np.concatenate([flat, mask.astype(np.float32)], axis=1)
+        if self.masked:                                    # no mask (rows of a log): everything is allowed
+            allowed = np.ones((len(flat), self.actions), np.float32) if mask is None else mask.astype(np.float32)
+            flat = np.concatenate([flat, allowed], axis=1)
         output = self.module.forward_inference({Columns.OBS: torch.from_numpy(flat)})
         if Columns.ACTIONS in output:
             return output[Columns.ACTIONS].numpy(), np.zeros(len(flat), np.float32)
@@ -146,8 +147,8 @@ class Baseline:
         config.learners(num_learners=0)
         config.training(**trial["params"])
         probe = FlatUsers(make_env(env_id, env_params, 1))
-        self.space, self.masked = probe.plain_space, probe.actions > 0
-        if self.masked:
+        self.space, self.actions = probe.plain_space, probe.actions
+        if self.actions:
             if trial["name"] != "PPO":
                 raise ValueError(f"RLlib {trial['name']} cannot play {env_id}: it knows no action masks, PPO does")
             config.rl_module(rl_module_spec=RLModuleSpec(module_class=MaskedPPOModule))
@@ -176,7 +177,7 @@ class Baseline:
 
     @property
     def policy(self) -> _Policy:
-        return _Policy(self.algorithm.get_module(), self.space, self.masked)
+        return _Policy(self.algorithm.get_module(), self.space, self.actions)
 
     def save(self, folder: str) -> None:
         from . import checkpoint

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 HERE = Path(__file__).resolve().parent.parent / "tune_configs"
 REFERENCES = ("random", "popularity")                     # rows that do not learn from interaction
-SEARCH_WORDS = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2, "lograndint": 2, "choice": None, "grid": None}
+SEARCH_WORDS = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2, "lograndint": 2, "choice": None,
+                "grid": None}
 INVERSE = ("ips", "snips", "doubly_robust")               # estimators that divide by a propensity
 
 
@@ -93,7 +94,8 @@ class Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)[eE][-+]?[0-9]+$"),
+Loader.add_implicit_resolver("tag:yaml.org,2002:float",
+                             re.compile(r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)[eE][-+]?[0-9]+$"),
                              list("-+.0123456789"))
 
 
@@ -126,6 +128,10 @@ def read(file: str | Path, overrides: list[str] = (), data: str | None = None, s
         experiment = Experiment.model_validate(raw)
     except ValidationError as error:
         raise Problem("\n".join(_explain(path, raw, e) for e in error.errors())) from None
+    given = experiment.env.params.get("path")             # trials run in other folders: make a relative path absolute
+    if isinstance(given, str) and given and not os.path.isabs(given):
+        beside = [Path.cwd() / given, path.parent / given]
+        experiment.env.params["path"] = str(next((p for p in beside if p.exists()), beside[0]).resolve())
     if smoke:
         experiment = _smoke(experiment)
     _check(experiment, str(path))
@@ -266,7 +272,8 @@ def _check_ours(entry: Entry, env) -> None:
             raise ValueError(f"unknown parameter 'params.{key}' = {entry.params[key]!r}; valid are: {', '.join(sorted(fields))}"
                              + (f"; did you mean '{close[0]}'?" if close else ""))
     for params in examples(entry.params):
-        found(env.single_observation_space, env.single_action_space, make_config(found, params), 0, getattr(env, "items", None))
+        found(env.single_observation_space, env.single_action_space, make_config(found, params), 0,
+              getattr(env, "items", None))
     if entry.from_log and not hasattr(env, "log_batch"):
         raise ValueError("from_log = true needs an environment fitted to a log (recloop/Logged-v0)")
 
@@ -274,7 +281,8 @@ def _check_ours(entry: Entry, env) -> None:
 def examples(params: dict[str, Any]) -> list[dict[str, Any]]:
     """Parameters as a search could draw them: every choice, and of a range both ends and a point between, one at a time."""
     spaces = {key: _examples(value) for key, value in params.items() if is_space(value)}
-    plain = {key: value for key, value in params.items() if key not in spaces} | {key: drawn[0] for key, drawn in spaces.items()}
+    plain = {key: value for key, value in params.items() if key not in spaces} | {key: drawn[0] for key,
+                                                                                  drawn in spaces.items()}
     return [plain, *(plain | {key: value} for key, drawn in spaces.items() for value in drawn[1:])]
 
 
@@ -357,7 +365,8 @@ def trials(e: Experiment, stage: str) -> list[dict[str, Any]]:
               "users_per_shard": e.population.users_per_shard, "workers": e.resources.workers,
               "learner_threads": e.resources.learner_threads, "budget": e.budget.env_steps,
               "report_every": -(-e.budget.env_steps // e.budget.reports),
-              "estimates": list(e.estimates), "validation_users": e.population.validation_users, "test_users": e.population.eval_users}
+              "estimates": list(e.estimates), "validation_users": e.population.validation_users,
+              "test_users": e.population.eval_users}
     rows = []
     seeds = 1 if stage == "search" else e.seeds
     for number in range(seeds):                           # RLlib first: the longest trials must not come last
@@ -367,7 +376,8 @@ def trials(e: Experiment, stage: str) -> list[dict[str, Any]]:
                 continue
             plain = {k: v for k, v in entry.params.items() if not is_space(v)}
             kind, from_log = ("rllib", False) if entry.rllib else ("ours", bool(entry.from_log))
-            rows.append({**common, "label": label(entry), "kind": kind, "name": entry.rllib or entry.name, "params": plain,
+            rows.append({**common, "label": label(entry), "kind": kind, "name": entry.rllib or entry.name,
+                         "params": plain,
                          "from_log": from_log, "seed_number": number, "stage": stage, "space": space,
                          "tell_story": number == 0 and hasattr(env, "item_names") and stage == "final",
                          "seed": stable_seed(e.name, stage, label(entry), number)})
@@ -386,6 +396,7 @@ def _fixed(e: Experiment, env, common) -> list[dict[str, Any]]:
     given = {entry.name: entry for entry in e.algorithms if entry.name in REFERENCES}
     return [{**common, "label": label(given[name]) if name in given else name,
              "kind": "bound" if name == "oracle" else "reference", "name": name,
-             "params": given[name].params if name in given else {}, "from_log": name == "popularity", "budget": 0, "workers": 0,
+             "params": given[name].params if name in given else {}, "from_log": name == "popularity", "budget": 0,
+             "workers": 0,
              "seed_number": 0, "stage": "final", "space": {}, "tell_story": hasattr(env, "item_names"), "seed": 0}
             for name in names]

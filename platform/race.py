@@ -226,11 +226,14 @@ def _calibrate(e, folder, scores):
     gap = float((oracle.return_mean * oracle.users).sum() / users - (random.return_mean * random.users).sum() / users)
     positive = sum(gain > 0 for gain in found["gain_splits"])
     teaches = positive == len(found["gain_splits"]) and gap >= 10 * error
+    if users < 100:
+        error, teaches = float("nan"), positive == len(found["gain_splits"])     # too few users to judge the gap
     why = (f"held-out likelihood beats the base rate in {positive} of {len(found['gain_splits'])} splits; the oracle is "
-           f"{gap:.2f} likes a session above random, {gap / error if error else float('inf'):.0f} standard errors of a score")
+           f"{gap:.2f} likes a session above random, "
+           + (f"{gap / error:.0f} standard errors of a score" if error > 0 else "scored on too few users to judge that"))
     write_whole(folder / "calibration.json", json.dumps(
         found | {"log": Path(env.world.source).name, "teaches": bool(teaches), "why": why, "oracle_minus_random": gap,
-                 "standard_error": error}, indent=1))
+                 "standard_error": error if error > 0 else None}, indent=1))
 
 
 def _stories(e, folder, finished, scores):

@@ -30,7 +30,6 @@ class Ours:
             return
         one = make_env(self.spec.env_id, self.spec.env_params, 1)
         self.algorithm = make_algorithm(self.spec, one)
-        one_thread()
         if trial["from_log"]:
             self.algorithm.learn(Transition(**one.log_batch()))
         if trial["budget"]:

@@ -52,7 +52,8 @@ def make_env(env_id: str, params: dict[str, Any], users: int, autoreset: str = "
 
 def make_algorithm(spec: Spec, env):
     """The algorithm of a trial, built from the environment's two spaces."""
-    found = find_algorithm(spec.algorithm)
+    found = find_algorithm(spec.algorithm)                 # imports torch where it is needed …
+    one_thread()                                           # … whose initial weights depend on the threads, too
     return found(env.single_observation_space, env.single_action_space, make_config(found, spec.params), spec.seed,
                  getattr(env, "items", None))
 
@@ -76,7 +77,6 @@ class Simulator:
         self.envs: dict[int, Any] = {}                     # shard -> environment
         self.seen: dict[int, Any] = {}                     # shard -> what the agent sees, while the env is where we left it
         self.algorithm = make_algorithm(spec, self.env(0))
-        one_thread()
 
     def env(self, shard: int):
         if shard not in self.envs:

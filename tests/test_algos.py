@@ -80,7 +80,7 @@ def taught(name):
 
 def assert_same(left, right):
     """Equal bit for bit, NaN equal to NaN, through dicts and lists."""
-    assert type(left) is type(right) or isinstance(left, np.generic | float) and isinstance(right, np.generic | float)
+    assert type(left) is type(right) or (isinstance(left, np.generic | float) and isinstance(right, np.generic | float))
     if isinstance(left, dict):
         assert left.keys() == right.keys()
         for key in left:
@@ -130,7 +130,7 @@ def test_propensities_are_the_frequencies(name, masked, learnt):
     if not known.any():
         return                                                               # the algorithm says that it cannot know
     assert known.all()
-    p = np.array([np.exp(log_prob[action == a].mean(dtype=np.float64)) if (action == a).any() else 0 for a in range(ACTIONS)])
+    p = np.array([np.exp(log_prob[action == a][:1].sum(dtype=np.float64)) * (action == a).any() for a in range(ACTIONS)])
     for a in range(ACTIONS):
         assert (abs(log_prob[action == a] - np.log(p[a] or 1.0)) < 1e-4).all()        # one observation, one propensity
     share = np.bincount(action, minlength=ACTIONS) / VISITORS
@@ -158,8 +158,8 @@ def test_slates_have_no_repeats_or_are_refused(name):
         assert all(len(set(slate)) == 3 for slate in action) and ((action >= 0) & (action < 5)).all()
         ends = np.ones((1, 50), bool)
         response = (rng.random((1, 50, 3)) < 0.4).astype(np.int8)
-        algorithm.learn(Transition(obs[None], action[None], response.sum(axis=2).astype(np.float32), obs[None], ends, ~ends,
-                                   log_prob[None], response=response))
+        reward = response.sum(axis=2).astype(np.float32)
+        algorithm.learn(Transition(obs[None], action[None], reward, obs[None], ends, ~ends, log_prob[None], response))
 
 
 # learning -------------------------------------------------------------------------------------------------------------
@@ -280,8 +280,8 @@ def test_it_runs_on_types_on_items_and_on_groups_of_users(name):
         obs = rng.integers(3, size=(8, USERS))
         acted = [algorithm.act(row, rng) for row in obs]
         ends = np.ones((8, USERS), bool)
-        algorithm.learn(Transition(obs, np.stack([a for a, _ in acted]), rng.random((8, USERS), np.float32), obs, ends, ~ends,
-                                   np.stack([p for _, p in acted])))
+        action, log_prob = (np.stack(part) for part in zip(*acted, strict=True))
+        algorithm.learn(Transition(obs, action, rng.random((8, USERS), np.float32), obs, ends, ~ends, log_prob))
 
 
 def test_every_hyper_parameter_has_its_sentence(name):
@@ -292,4 +292,5 @@ def test_every_hyper_parameter_has_its_sentence(name):
         node = next(n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ClassDef) and n.name == cls.__name__)
         for field, below in zip(node.body, [*node.body[1:], None], strict=True):
             if isinstance(field, ast.AnnAssign):
-                assert isinstance(below, ast.Expr) and isinstance(below.value.value, str), f"{cls.__name__}.{field.target.id}"
+                sentence = isinstance(below, ast.Expr) and isinstance(below.value.value, str)
+                assert sentence, f"{cls.__name__}.{field.target.id}"

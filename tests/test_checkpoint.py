@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from platform import checkpoint
 
-DTYPES = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16", "float32", "float64"]
+DTYPES = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16", "float32",
+          "float64"]
 arrays = st.sampled_from(DTYPES).flatmap(
     lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)))
 plain = (st.none() | st.booleans() | st.integers(-2**63, 2**63) | st.floats() | st.text(max_size=8))
@@ -35,7 +36,8 @@ def same(a, b) -> bool:
     return type(a) is type(b) and a == b
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, derandomize=True,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=trees)
 def test_what_goes_in_comes_out(tmp_path, tree):
     checkpoint.save(tmp_path, tree)
@@ -66,7 +68,8 @@ def test_scalars_and_tuples_come_back_plain(tmp_path):
     assert same(checkpoint.load(tmp_path), {"a": 0.1, "b": True, "c": 2**62, "d": [1, 2]})
 
 
-@pytest.mark.parametrize("state, words", [({"a": {1: 2}}, "key 1 below '/a'"), ({"a": np.array(["x"])}, "'/a' is an array of"),
+@pytest.mark.parametrize("state, words",
+                         [({"a": {1: 2}}, "key 1 below '/a'"), ({"a": np.array(["x"])}, "'/a' is an array of"),
                                           ({"a": np.array([None])}, "array of object"), ({"a": {1, 2}}, "set")])
 def test_what_cannot_be_saved_is_refused_and_leaves_no_file(tmp_path, state, words):
     with pytest.raises(TypeError, match=words):

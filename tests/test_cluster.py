@@ -30,7 +30,8 @@ def test_ray_accepts_the_file():
     lambda c: c.update(min_worker=1), lambda c: c["available_node_types"]["simulators"].update(setup_command="x"),
     lambda c: c.update(head_node_type="boss"), lambda c: c["available_node_types"]["simulators"].update(min_workers=99),
     lambda c: c["available_node_types"]["simulators"]["resources"].update(CPU=0.5), lambda c: c.pop("provider")],
-    ids=["unknown key", "unknown key of a node type", "head not listed", "more workers than allowed", "half a CPU", "no provider"])
+    ids=["unknown key", "unknown key of a node type", "head not listed", "more workers than allowed", "half a CPU",
+         "no provider"])
 def test_ray_refuses_a_broken_one(edit):
     config = copy.deepcopy(CONFIG)
     edit(config)
@@ -41,8 +42,10 @@ def test_ray_refuses_a_broken_one(edit):
 def test_simulators_are_spot_machines_that_come_and_go_and_the_head_stays():
     head, simulators = (CONFIG["available_node_types"][name] for name in ("head", "simulators"))
     assert simulators["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
-    assert (simulators["min_workers"], head["max_workers"]) == (0, 0) and simulators["max_workers"] <= CONFIG["max_workers"]
-    assert "InstanceMarketOptions" not in head["node_config"] and head["resources"]["CPU"] > 0        # the learners run there
+    assert (simulators["min_workers"],
+            head["max_workers"]) == (0, 0) and simulators["max_workers"] <= CONFIG["max_workers"]
+    # the learners run there
+    assert "InstanceMarketOptions" not in head["node_config"] and head["resources"]["CPU"] > 0
     assert "GPU" not in simulators["resources"]
 
 
@@ -61,7 +64,8 @@ def test_what_is_installed_exists_and_is_what_was_tested():
     python, = re.findall(r"--python (3\.\d+)", commands)
     assert f">={python}" in re.search(r'requires-python = "(.*)"', (ROOT / "pyproject.toml").read_text())[1]
     excluded = {*CONFIG["rsync_exclude"], *(ROOT / ".gitignore").read_text().split()}
-    assert not any((ROOT / name).exists() and name in excluded for name in ("platform", "envs", "custom_algos", "tune_configs", "README.md"))
+    assert not any((ROOT / name).exists() and name in excluded for name in ("platform", "envs", "custom_algos",
+                                                                            "tune_configs", "README.md"))
 
 
 def test_every_node_has_the_token_and_the_same_ray():
@@ -93,8 +97,14 @@ nodes = [cluster.add_node(num_cpus=1) for _ in range(2 + spare)]
 ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
 fleet = Fleet(spec, 2)
 found = [fleet.collect(policy, 0, 25)]
-places = {node["NodeID"]: node for node in ray.nodes()}
-actors = [ray.get(worker.__ray_call__.remote(lambda self: __import__("ray").get_runtime_context().get_node_id())) for worker in fleet.workers]
+
+
+def place(worker):
+    import ray
+    return ray.get_runtime_context().get_node_id()
+
+
+actors = [ray.get(worker.__ray_call__.remote(place)) for worker in fleet.workers]
 assert len(set(actors)) == 2, "the two workers must sit on two nodes"
 cluster.remove_node(next(node for node in nodes if node.node_id == actors[0]), allow_graceful=False)
 found += [fleet.collect(policy, i, 25) for i in range(1, 4)]
@@ -115,6 +125,7 @@ def test_a_lost_machine_changes_nothing(spare, tmp_path):
     """Three nodes (a head without CPUs and one worker on each of two); one is taken away in the middle of a run."""
     (tmp_path / "several_nodes.py").write_text(SEVERAL_NODES)
     with open(tmp_path / "log", "w") as log:
-        done = subprocess.run([sys.executable, "several_nodes.py", str(spare)], cwd=tmp_path, stdout=log, stderr=log, timeout=150, check=False)
+        done = subprocess.run([sys.executable, "several_nodes.py", str(spare)], cwd=tmp_path, stdout=log, stderr=log,
+                              timeout=150, check=False)
     text = (tmp_path / "log").read_text(errors="replace")
     assert done.returncode == 0 and "EQUAL 1" in text, text[-3000:]

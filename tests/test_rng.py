@@ -43,7 +43,7 @@ def correlation(x, y):
 
 
 def test_splitmix64_gives_the_published_numbers():
-    """Steele, Lea & Flood 2014: output i is the finaliser of seed + i · golden; the generator's well-known sequences."""
+    """Steele, Lea & Flood 2014: output i is the finaliser of seed + i · golden; two well-known sequences."""
     golden = 0x9E3779B97F4A7C15
     zero = [int(mix(np.uint64(i * golden % 2**64))) for i in range(3)]
     assert zero == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
@@ -80,7 +80,8 @@ def test_coins_are_uniform_and_independent_along_every_axis(axis):
     assert stats.chisquare(np.bincount((u * 100).astype(int), minlength=100)).pvalue > 1e-3
     assert stats.kstest(u, "uniform").pvalue > 1e-3
     for lag in (1, 2, 64):
-        cells = np.histogram2d(u[:-lag:lag + 1], u[lag::lag + 1][: len(u[:-lag:lag + 1])], bins=10, range=[[0, 1]] * 2)[0]
+        first, second = u[:-lag:lag + 1], u[lag::lag + 1]                    # pairs that share no coin
+        cells = np.histogram2d(first, second[:len(first)], bins=10, range=[[0, 1]] * 2)[0]
         assert stats.chisquare(cells.ravel()).pvalue > 1e-3
         assert correlation(u[:-lag], u[lag:]) < 4
 
@@ -101,7 +102,7 @@ def test_normals_have_the_moments_and_the_tails_of_a_normal():
         assert abs((z**power).mean() - moment) < 4 * sd / n
     assert stats.kstest(z, "norm").pvalue > 1e-3
     assert correlation(z[1:], z[:-1]) < 4
-    assert correlation(z**2, draws(uniform, users=ROWS).ravel()) > 100        # one name, one coin: u and the length of z
+    assert correlation(z**2, draws(uniform, users=ROWS).ravel()) > 100        # one name, one coin
 
 
 def test_integers_are_uniform_on_their_range():
@@ -115,7 +116,8 @@ def test_integers_are_uniform_on_their_range():
 def python(code, folder, cache):
     """The last line printed by ``code`` in a fresh process that finds packages in ``folder``."""
     env = os.environ | {"PYTHONPATH": str(folder), "RECLOOP_CACHE": str(cache), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
@@ -128,7 +130,8 @@ def test_an_edit_in_the_file_of_a_called_function_is_seen(tmp_path):
     shutil.copy(Path(envs.__file__).parent / "rng.py", toy / "rng.py")
     inner = "from .rng import kernel\n@kernel\ndef inner(x):\n    return x + {}\n"
     (toy / "a.py").write_text(inner.format(1))
-    (toy / "b.py").write_text("from .rng import kernel\nfrom .a import inner\n@kernel\ndef outer(x):\n    return 2 * inner(x)\n")
+    (toy / "b.py").write_text("from .rng import kernel\nfrom .a import inner\n"
+                              "@kernel\ndef outer(x):\n    return 2 * inner(x)\n")
     code = ("from toy.b import outer; from toy.rng import kernel_cache\n"
             "print(outer(3), sum(outer.stats.cache_hits.values()), kernel_cache())")
     first, again = python(code, tmp_path, tmp_path / "cache"), python(code, tmp_path, tmp_path / "cache")
