@@ -41,8 +41,8 @@ def _split(tree, prefix, arrays):
         for key in tree:
             if not isinstance(key, str):
                 raise TypeError(f"checkpoint: key {key!r} below '{prefix}' must be text")
-        return {"dict": {k: _split(v, f"{prefix}/{k.replace('~', '~0').replace('/', '~1')}", arrays) for k,
-                         v in tree.items()}}
+        return {"dict": {k: _split(v, f"{prefix}/{k.replace('~', '~0').replace('/', '~1')}", arrays)
+                         for k, v in tree.items()}}
     if isinstance(tree, list | tuple):
         return {"list": [_split(v, f"{prefix}/{i}", arrays) for i, v in enumerate(tree)]}
     if isinstance(tree, np.ndarray):

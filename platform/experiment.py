@@ -1,4 +1,4 @@
-"""One YAML file, one question: the experiment as typed models, the search-space words, and every check before Ray starts.
+"""One YAML file, one question: the experiment as typed models, the search words, and every check before Ray starts.
 
 `read` turns a file into an `Experiment` or raises `Problem`, whose message names file, key, value and what is valid.
 """
@@ -157,7 +157,8 @@ def _override(raw: dict, override: str, path, text: str | None = None) -> None:
         raise Problem(f"--set {override}: {value!r} is not valid YAML") from None
     parts, node = key.split("."), raw
     if parts[0] == "algorithms" and len(parts) > 2:       # algorithms.a2c.gamma: by label or name
-        rows = raw.get("algorithms") if isinstance(raw.get("algorithms"), list) else []
+        listed = raw.get("algorithms")
+        rows = listed if isinstance(listed, list) else []
         node = next((row for row in rows if isinstance(row, dict) and parts[1] in label_options(row)), None)
         if node is None:
             names = [label_options(row)[0] for row in rows if isinstance(row, dict)]
@@ -194,8 +195,8 @@ def _explain(path, raw, error) -> str:
     if error["type"] == "missing":
         return f"{path}: key '{key}' is missing"
     if error["type"] in ("model_type", "dict_type", "list_type"):
-        kind = "a list" if error["type"] == "list_type" else "a mapping (key: value)"
-        return f"{path}: {key} = {error['input']!r}: must be {kind}"
+        valid_form = "a list" if error["type"] == "list_type" else "a mapping (key: value)"
+        return f"{path}: {key} = {error['input']!r}: must be {valid_form}"
     return f"{path}: {key} = {error['input']!r}: {error['msg']}"
 
 
@@ -220,7 +221,8 @@ def _check(e: Experiment, path: str) -> None:
     for i, entry in enumerate(e.algorithms):
         where = f"{path}: algorithms.{i}"
         if bool(entry.name) == bool(entry.rllib):
-            raise Problem(f"{where}: give either name: (ours) or rllib: (a baseline), not {'both' if entry.name else 'neither'}")
+            given = "both" if entry.name else "neither"
+            raise Problem(f"{where}: give either name: (ours) or rllib: (a baseline), not {given}")
         for key, value in entry.params.items():
             _check_space(f"{where}.params.{key}", value)
         try:
@@ -228,7 +230,8 @@ def _check(e: Experiment, path: str) -> None:
         except ValueError as error:
             raise Problem(f"{where} ({label(entry)}): {error}") from None
     if e.reference and e.reference not in labels and e.reference not in ("random", "popularity"):
-        raise Problem(f"{path}: reference = '{e.reference}' is no row; valid are: {', '.join([*labels, 'random', 'popularity'])}")
+        raise Problem(f"{path}: reference = '{e.reference}' is no row; valid are: "
+                      f"{', '.join([*labels, 'random', 'popularity'])}")
     if e.reference == "popularity" and not hasattr(env, "log_batch"):
         raise Problem(f"{path}: reference = 'popularity' needs an environment fitted to a log; {e.env.id} has none")
     users = e.population.shards * e.population.users_per_shard
@@ -269,7 +272,8 @@ def _check_ours(entry: Entry, env) -> None:
     for key in entry.params:
         if key not in fields:
             close = difflib.get_close_matches(key, fields, 1)
-            raise ValueError(f"unknown parameter 'params.{key}' = {entry.params[key]!r}; valid are: {', '.join(sorted(fields))}"
+            raise ValueError(f"unknown parameter 'params.{key}' = {entry.params[key]!r}; valid are: "
+                             + ', '.join(sorted(fields))
                              + (f"; did you mean '{close[0]}'?" if close else ""))
     for params in examples(entry.params):
         found(env.single_observation_space, env.single_action_space, make_config(found, params), 0,
@@ -279,10 +283,9 @@ def _check_ours(entry: Entry, env) -> None:
 
 
 def examples(params: dict[str, Any]) -> list[dict[str, Any]]:
-    """Parameters as a search could draw them: every choice, and of a range both ends and a point between, one at a time."""
+    """Parameters as a search could draw them: every choice, or both ends of a range and a point between."""
     spaces = {key: _examples(value) for key, value in params.items() if is_space(value)}
-    plain = {key: value for key, value in params.items() if key not in spaces} | {key: drawn[0] for key,
-                                                                                  drawn in spaces.items()}
+    plain = params | {key: drawn[0] for key, drawn in spaces.items()}
     return [plain, *(plain | {key: value} for key, drawn in spaces.items() for value in drawn[1:])]
 
 
@@ -331,8 +334,8 @@ def _check_estimates(e: Experiment, env, path: str) -> None:
         raise Problem(f"{path}: estimates = {e.estimates} need an environment fitted to a log; {e.env.id} has none")
     wanted = [name for name in e.estimates if name in INVERSE]
     if wanted and not env.world.has_propensities:
-        raise Problem(f"{path}: estimates = {wanted}: the log {env.world.source} has no propensities, so nothing can be "
-                      f"weighted by their inverse; valid here is: direct_method")
+        raise Problem(f"{path}: estimates = {wanted}: the log {env.world.source} has no propensities, so nothing can "
+                      f"be weighted by their inverse; valid here is: direct_method")
 
 
 def check_resources(e: Experiment, path: str, available: float) -> str:
@@ -377,8 +380,7 @@ def trials(e: Experiment, stage: str) -> list[dict[str, Any]]:
             plain = {k: v for k, v in entry.params.items() if not is_space(v)}
             kind, from_log = ("rllib", False) if entry.rllib else ("ours", bool(entry.from_log))
             rows.append({**common, "label": label(entry), "kind": kind, "name": entry.rllib or entry.name,
-                         "params": plain,
-                         "from_log": from_log, "seed_number": number, "stage": stage, "space": space,
+                         "params": plain, "from_log": from_log, "seed_number": number, "stage": stage, "space": space,
                          "tell_story": number == 0 and hasattr(env, "item_names") and stage == "final",
                          "seed": stable_seed(e.name, stage, label(entry), number)})
             if stage == "search":
@@ -397,6 +399,6 @@ def _fixed(e: Experiment, env, common) -> list[dict[str, Any]]:
     return [{**common, "label": label(given[name]) if name in given else name,
              "kind": "bound" if name == "oracle" else "reference", "name": name,
              "params": given[name].params if name in given else {}, "from_log": name == "popularity", "budget": 0,
-             "workers": 0,
-             "seed_number": 0, "stage": "final", "space": {}, "tell_story": hasattr(env, "item_names"), "seed": 0}
+             "workers": 0, "seed_number": 0, "stage": "final", "space": {}, "seed": 0,
+             "tell_story": hasattr(env, "item_names")}
             for name in names]

@@ -3,6 +3,7 @@ import contextlib
 import datetime
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -51,6 +52,8 @@ def run(e: ex.Experiment, folder: Path, console, address: str | None = None) -> 
         frozen = search(e, folder, console)
         failed = race(frozen, folder, console)
     conclude(frozen, folder)
+    if not failed:
+        keep_last_checkpoints(folder)
     write_whole(folder / "machine.json", json.dumps(machine(e) | {"started": _at(started), "finished": _now(),
                                                                   "wall_s": round(time.time() - started, 1)}, indent=1))
     if failed:
@@ -174,7 +177,8 @@ def _tune(config, space, folder, name, e, total, console):
             tuner = tune.Tuner(Race, param_space=space, tune_config=config, run_config=tune.RunConfig(
                 name=name, storage_path=str(folder / "tune"), verbose=0, callbacks=[progress], stop=_finished,
                 failure_config=tune.FailureConfig(max_failures=1),
-                checkpoint_config=tune.CheckpointConfig(num_to_keep=2, checkpoint_frequency=1, checkpoint_at_end=True)))
+                # all of them: Tune's saved state lags behind, and a resume may ask for one that num_to_keep removed
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, checkpoint_at_end=True)))
         grid = tuner.fit()
     return list(grid), [str(error) for error in grid.errors]
 
@@ -199,7 +203,7 @@ def conclude(e: ex.Experiment, folder: Path) -> None:
         part = folder / f"{name}.parquet.part"
         table.to_parquet(part)
         os.replace(part, folder / f"{name}.parquet")
-    write_whole(folder / "experiment.yaml", yaml.safe_dump(_resolved(e), sort_keys=False))
+    write_whole(folder / "experiment.yaml", yaml.safe_dump(e.model_dump(), sort_keys=False))
     _calibrate(e, folder, scores)
     _stories(e, folder, finished, scores)
     if e.estimates:
@@ -207,8 +211,16 @@ def conclude(e: ex.Experiment, folder: Path) -> None:
                                                            if row.get("estimates")}, indent=1))
 
 
-def _resolved(e):
-    return e.model_dump()
+def keep_last_checkpoints(folder: Path) -> None:
+    """The final policy of every trial moves to ``checkpoints/<trial>``; the earlier ones are only for a resume."""
+    for trial in sorted((folder / "tune" / "final").glob("*/")):
+        saved = sorted(trial.glob("checkpoint_*"))
+        if saved:
+            target = folder / "checkpoints" / trial.name.rsplit("-", 1)[0]
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(saved[-1], target)
+        for old in saved[:-1]:
+            shutil.rmtree(old)
 
 
 def _calibrate(e, folder, scores):

@@ -151,20 +151,24 @@ class Fleet:
     def __init__(self, spec: Spec, workers: int):
         self.spec, self.native = spec, is_ours(spec.env_id)
         self.states: list[Any] = [None] * spec.shards
-        self.workers = [self._start() for _ in range(workers)]
+        self.workers, self.starting = [None] * workers, {}  # starting: first sign of life -> worker
         self.lost = 0                                      # workers that died so far
+        for worker in range(workers):
+            self._start(worker)
 
-    def _start(self):
+    def _start(self, worker: int) -> None:
+        """Ask for a worker; it gets work once it lives (on a full cluster that may be never: the others go on)."""
         import ray
 
-        return ray.remote(num_cpus=1, max_restarts=0)(Simulator).remote(self.spec)
+        self.workers[worker] = ray.remote(num_cpus=1, max_restarts=0)(Simulator).remote(self.spec)
+        self.starting[self.workers[worker].process.remote()] = worker
 
     def collect(self, policy, iteration: int, steps: int) -> list[tuple[Transition, dict[str, float]]]:
         import ray
 
         sent = ray.put(policy)                             # once an iteration, not once a call
         waiting = list(range(self.spec.shards))
-        free, flying = list(range(len(self.workers))), {}
+        free, flying = [w for w in range(len(self.workers)) if w not in self.starting.values()], {}
         done: dict[int, tuple[Transition, Any, dict[str, float]]] = {}
         while len(done) < self.spec.shards:
             for worker in list(free):
@@ -174,16 +178,20 @@ class Fleet:
                     free.remove(worker)
                     call = self.workers[worker].run.remote(shard, self.states[shard], sent, iteration, steps)
                     flying[call] = shard, worker
-            for call in ray.wait(list(flying), num_returns=1)[0]:
+            for call in ray.wait([*flying, *self.starting], num_returns=1)[0]:
+                if call in self.starting:
+                    free.append(self.starting.pop(call))   # alive (or dead already: its first shard will tell)
+                    continue
                 shard, worker = flying.pop(call)
-                free.append(worker)
                 try:
                     done[shard] = ray.get(call)
-                except ray.exceptions.RayActorError:
-                    if self.lost >= 10 * len(self.workers):
+                    free.append(worker)
+                except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError) as error:
+                    if getattr(error, "actor_init_failed", False) or self.lost >= 10 * len(self.workers):
                         raise
                     self.lost += 1
-                    self.workers[worker] = self._start()
+                    ray.kill(self.workers[worker])
+                    self._start(worker)
                     waiting.insert(0, shard)               # from the state we hold: the same result
         self.states = [done[shard][1] for shard in range(self.spec.shards)]
         return [(done[shard][0], done[shard][2]) for shard in range(self.spec.shards)]

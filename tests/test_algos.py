@@ -130,7 +130,8 @@ def test_propensities_are_the_frequencies(name, masked, learnt):
     if not known.any():
         return                                                               # the algorithm says that it cannot know
     assert known.all()
-    p = np.array([np.exp(log_prob[action == a][:1].sum(dtype=np.float64)) * (action == a).any() for a in range(ACTIONS)])
+    first = [np.flatnonzero(action == a)[:1] for a in range(ACTIONS)]
+    p = np.array([np.exp(float(log_prob[row[0]])) if len(row) else 0.0 for row in first])
     for a in range(ACTIONS):
         assert (abs(log_prob[action == a] - np.log(p[a] or 1.0)) < 1e-4).all()        # one observation, one propensity
     share = np.bincount(action, minlength=ACTIONS) / VISITORS

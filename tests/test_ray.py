@@ -77,7 +77,7 @@ def tuple_of(batch):
 
 SMALL = {"name": "small", "question": "Does a run survive?", "env": {"id": "recloop/Logged-v0", "params": {"impressions": 20}},
          "population": {"shards": 2, "users_per_shard": 16, "eval_users": 40, "validation_users": 20},
-         "budget": {"env_steps": 96_000, "reports": 30}, "seeds": 1, "reference": "popularity",
+         "budget": {"env_steps": 64_000, "reports": 20}, "seeds": 1, "reference": "popularity",
          "algorithms": [{"name": "thompson"}, {"name": "a2c"}], "resources": {"workers": 0, "cpus": 2}}
 
 
