@@ -219,6 +219,8 @@ def test_states_are_snapshots(name):
 @pytest.mark.parametrize("learnt", [False, True])
 def test_a_resumed_twin_continues_bit_for_bit(name, way, learnt, tmp_path):
     algorithm = taught(name) if learnt else build(name)
+    if learnt:
+        live(algorithm, 20, 5, users=20)                                     # in one life: what a state forgets is here
     state = algorithm.state_dict()
     if way == "checkpoint":
         checkpoint.save(tmp_path, state)

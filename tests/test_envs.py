@@ -219,6 +219,35 @@ def test_the_clock_truncates_and_never_terminates(env_id):
     assert not alive.any()
 
 
+class Leaver(VectorEnv):
+    """Odd users leave at their third step, which is also where the clock stands at three."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Params:
+        pass
+
+    horizon = 3
+
+    def _spaces(self):
+        return gym.spaces.Box(0, 9, (1,)), gym.spaces.Discrete(2)
+
+    def _advance(self, action, active):
+        return active.astype(np.float32), active & (self.t == 2) & (self.user % 2 == 1), {}
+
+    def _observe(self):
+        return self.t[:, None].astype(np.float32)
+
+
+@pytest.mark.parametrize("mode", ["next_step", "same_step", "disabled"])
+def test_who_leaves_on_the_last_tick_has_left(mode):
+    env = Leaver(4, autoreset=mode)
+    env.reset(seed=0)
+    for t in range(3):
+        _, _, terminated, truncated, _ = env.step(np.zeros(4, int))
+        assert terminated.tolist() == [False, t == 2, False, t == 2]
+        assert truncated.tolist() == [t == 2, False, t == 2, False]
+
+
 # save and restore -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("mode", ["next_step", "same_step", "disabled"])
 def test_a_saved_batch_continues_bit_for_bit(env_id, mode):
@@ -230,6 +259,7 @@ def test_a_saved_batch_continues_bit_for_bit(env_id, mode):
     on = live(env, 70)
     assert pickle.dumps(saved) == frozen                                         # a snapshot, no view
     same(on, (env.set_state(saved), live(env, 70))[1])                           # back in the same instance
+    assert pickle.dumps(saved) == frozen                                         # which does not write into it
     fresh = build(env_id, autoreset=mode)
     obs, info = fresh.set_state(pickle.loads(frozen))
     assert fresh.observation_space.contains(obs) and ("action_mask" in info) == (fresh._mask() is not None)
