@@ -36,7 +36,7 @@ def flat_size(space) -> int:
 
 
 def flat_obs(obs, space) -> np.ndarray:
-    """Observations ``[N, …]`` of ``space`` as float32 ``[N, D]``: boxes reshaped, discrete values one-hot, dicts joined."""
+    """Observations ``[N, …]`` of ``space`` as float32 ``[N, D]``: boxes flat, discrete values one-hot, dicts joined."""
     if isinstance(space, spaces.Dict):
         return np.concatenate([flat_obs(obs[key], part) for key, part in space.items()], axis=-1)
     obs = np.asarray(obs)
@@ -46,7 +46,8 @@ def flat_obs(obs, space) -> np.ndarray:
         return obs.reshape(len(obs), -1).astype(np.float32, copy=False)
     if isinstance(space, spaces.MultiDiscrete):
         return np.concatenate([np.eye(n, dtype=np.float32)[obs[:, i]] for i, n in enumerate(space.nvec)], axis=1)
-    raise ValueError(f"observation space {space} is not supported; valid are Box, Discrete, MultiDiscrete, MultiBinary, Dict")
+    raise ValueError(f"observation space {space} is not supported; valid are Box, Discrete, MultiDiscrete, "
+                     "MultiBinary, Dict")
 
 
 def tensor(array: np.ndarray) -> torch.Tensor:
@@ -66,7 +67,8 @@ def load_snapshot(module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
 
 def optimizer_snapshot(optimizer: torch.optim.Optimizer) -> dict[str, dict[str, np.ndarray]]:
     """The optimiser's moments as NumPy, keyed by the parameter's number."""
-    return {str(i): {name: np.array(value.detach().numpy() if torch.is_tensor(value) else value) for name, value in s.items()}
+    return {str(i): {name: np.array(value.detach().numpy() if torch.is_tensor(value) else value)
+                     for name, value in s.items()}
             for i, s in optimizer.state_dict()["state"].items()}
 
 

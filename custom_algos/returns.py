@@ -20,7 +20,8 @@ def discounted_returns(reward, terminated, ends, next_value, gamma: float) -> np
     return out
 
 
-def gae(reward, value, next_value, terminated, ends, gamma: float, gae_lambda: float) -> np.ndarray:
+def gae(reward, value, next_value, terminated, ends, gamma: float | np.floating,
+        gae_lambda: float | np.floating) -> np.ndarray:
     r"""``[T, N]`` generalised advantage estimates (Schulman et al. 2016, equation 16).
 
     δ_t = r_t + γ (1 − terminated) V(s_{t+1}) − V(s_t);   A_t = δ_t + γ λ (1 − ends) A_{t+1}

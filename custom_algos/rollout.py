@@ -46,8 +46,7 @@ def collect(env, algorithm: Algorithm, seen: Seen, steps: int, rng: np.random.Ge
         for name, value in (("reward", reward), ("sessions", ends), *((k, info[k]) for k in TRUTHS if k in info)):
             totals[name] = totals.get(name, 0.0) + float(np.sum(value, dtype=np.float64))
         obs, mask = after, info.get("action_mask")
-    batch = Transition(*(None if rows[name][0] is None else tree_map(lambda *parts: np.stack(parts), *rows[name])
-                         for name in Transition._fields))
+    batch = Transition(*(tree_map(lambda *parts: np.stack(parts), *rows[name]) for name in Transition._fields))
     return batch, (obs, mask), totals
 
 
@@ -100,7 +99,8 @@ def train(env, algorithm: Algorithm, env_steps: int, seed: int = 0, report=None)
 
     ``report``, if given, is called with every row.
     """
-    seen, history, done = begin(env, seed), [], 0
+    history: list[dict[str, float]] = []
+    seen, done = begin(env, seed), 0
     while done < env_steps:
         rng = make_rng(seed, 0, len(history))
         batch, seen, totals = collect(env, algorithm, seen, algorithm.rollout_steps, rng)

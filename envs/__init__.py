@@ -1,9 +1,12 @@
 """Who is recommended to: simulated users as Gymnasium environments.
 
 Importing the package tells Gymnasium every id (strings only: nothing else is imported), so ``import envs`` or
-``gymnasium.make("envs:recloop/…")`` makes them known.  To add an environment, write one file and add one line to `MODELS`.
+``gymnasium.make("envs:recloop/…")`` makes them known.  To add an environment, write one file and add one line to
+`MODELS`.
 """
-MODELS = {
+from typing import Any
+
+MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "recloop/BernoulliBandit-v0": ("envs.bandits:ArmBandit", {}),
     "recloop/GaussianBandit-v0": ("envs.bandits:ArmBandit", {"reward": "gaussian"}),
     "recloop/PiecewiseBandit-v0": ("envs.bandits:ArmBandit", {

@@ -171,7 +171,7 @@ class ArmBandit(VectorEnv):
     def _advance(self, action, active):
         p, n = self.params, self.num_envs
         reward, delay = np.zeros(n, np.float32), np.zeros(n, np.int64)
-        info = {"expected_reward": np.zeros(n), "regret": np.zeros(n)}
+        info: dict[str, np.ndarray] = {"expected_reward": np.zeros(n), "regret": np.zeros(n)}
         step_users(valid_actions(action, self.arms), active, self.seed, self.user, self.session, self.state["type"],
                    self.state["clock"], self.table, self.changes, self.drift, self.offer, p.reward == "gaussian",
                    p.noise, self.law, p.delay_mean, reward, info["expected_reward"], info["regret"], delay)

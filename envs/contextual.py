@@ -135,19 +135,20 @@ class ContextBandit(VectorEnv):
 
     def _build(self):
         p, rng = self.params, np.random.default_rng([self.params.world_seed, 1])
-        self.actions, self.dim, self.items = p.actions, p.dim, None
+        self.actions, self.dim = p.actions, p.dim
+        self.items: np.ndarray | None = None
         theta = np.array(p.theta, np.float64)
         if p.items:
             self.items = np.array(p.items, np.float32)                       # [A, F]
             self.actions, self.dim = len(self.items), 0
-        length = self.items.shape[-1] if p.items else self.dim
+        length: int = self.dim if self.items is None else self.items.shape[-1]
         if p.theta and (theta.shape != (length,) or not (p.items or self.fresh)):
             raise ValueError(f"parameter 'theta' has shape {theta.shape}, must be ({length},) and go with given items "
                              "or fresh candidates")
         if not p.theta and (p.items or self.fresh):
             theta = rng.standard_normal(length)
             theta *= p.weight_scale / np.linalg.norm(theta)
-        if p.items:
+        if self.items is not None:
             self.weights = (self.items @ theta)[:, None].astype(np.float64)  # [A, 1]: x is empty, only the 1 counts
         elif self.fresh:
             self.weights = theta[None]                                       # [1, D]

@@ -7,7 +7,7 @@ A user model subclasses `VectorEnv` and writes only what is particular to it (de
 | ``_spaces()``            | the Gymnasium spaces of ONE user: (observation, action) |
 | ``_allocate()``          | the model's state: a dict of named arrays ``[N, …]`` |
 | ``_begin(rows)``         | the users in ``rows [n]`` (int64 indices) start a session |
-| ``_advance(action, active)`` | one step of every user with ``active [N]``; returns (reward, terminated, info), each ``[N, …]`` |
+| ``_advance(action, active)`` | one step of users with ``active [N]``: (reward, terminated, info), each ``[N, …]`` |
 | ``_observe()``           | a fresh observation ``[N, …]``, or a dict of such arrays |
 | ``_mask()``              | allowed actions ``[N, A]`` bool, or None when all are |
 | ``_oracle()``            | the action ``[N, …]`` of the best policy that knows the hidden state, or None |
@@ -48,7 +48,8 @@ def check_params(cls, given: dict):
             raise ValueError(f"parameter '{name}' = {value!r} must be one of {', '.join(map(str, meta['choices']))}")
         low, high = meta.get("low"), meta.get("high")
         if (low is not None and value < low) or (high is not None and value > high):
-            raise ValueError(f"parameter '{name}' = {value!r} must lie in [{low}, {high if high is not None else 'inf'}]")
+            most = high if high is not None else "inf"
+            raise ValueError(f"parameter '{name}' = {value!r} must lie in [{low}, {most}]")
     return cls(**given)
 
 
@@ -154,6 +155,8 @@ class VectorEnv(gym.vector.VectorEnv):
             if self.done.any():
                 self._start(np.flatnonzero(self.done))
                 obs = self._observe()
+            elif final_mask is not None:                  # nobody was reset: the two masks are one
+                info["action_mask"] = final_mask
         return obs, reward, terminated, truncated, self._info(info)
 
     # save and restore ---------------------------------------------------------------------------------------------
@@ -191,8 +194,7 @@ class VectorEnv(gym.vector.VectorEnv):
         self._begin(rows)
 
     def _info(self, info):
-        mask = self._mask()
-        if mask is not None:
+        if "action_mask" not in info and (mask := self._mask()) is not None:
             info["action_mask"] = mask
         info["user"] = self.user.copy()
         return info

@@ -1,11 +1,11 @@
 """Users fitted to a real log: who they are, what they like, and what a recommender could learn from them.
 
 A simulated user is a user of the log with a taste drawn from that user's posterior (`envs.taste`).  A session is
-``impressions`` recommendations of one item each; every item that was shown before has been seen and gives nothing again.
+``impressions`` recommendations of one item each; an item that was shown before has been seen and gives nothing again.
 
 | | |
 |---|---|
-| observation | Box [2D + 1 + L·D]: features of the liked items summed, of the skipped items summed (both / 10), share of the session that is over, the last L items' features (+ liked, − skipped) |
+| observation | Box [2D + 1 + L·D]: Σ features liked / 10, Σ skipped / 10, share over, last L (+ liked, − skipped) |
 | action | Discrete(A): an item of the catalogue; ``info["action_mask"]`` holds those not yet seen |
 | reward | 1 when the user likes the item, else 0 |
 | end | truncated after ``impressions`` steps; nobody leaves |
@@ -84,15 +84,15 @@ def load_world(path: str, min_item_rows: int, dimensions: int, world_seed: int) 
     if len(users) < 5:
         raise ValueError(f"{log.path}: {len(users)} users; at least 5 are needed for disjoint training and test users")
     fitted = taste.fit(rows["user"], rows["item"], rows["like"], len(users), len(ids), dimensions)
-    order = np.argsort(np.array([combine(np.uint64(world_seed), u) for u in range(len(users))], np.uint64), kind="stable")
+    order = np.array([combine(np.uint64(world_seed), u) for u in range(len(users))], np.uint64).argsort(kind="stable")
     parts = np.split(order, [int(0.6 * len(users)), int(0.8 * len(users))])
     titles = frame.drop_duplicates("item").set_index("item").get("item_title")
     names_of = [str(ids[a] if titles is None else titles[ids[a]]) for a in range(len(ids))]
     known = "propensity" in frame and bool(frame["propensity"].notna().all())
     if known:
         rows["propensity"] = frame["propensity"].to_numpy(np.float64)
-    return World(scaled(features), ids, names, names_of, rows, fitted, np.linalg.cholesky(fitted.user_cov), tuple(parts),
-                 str(log.path), known)
+    return World(scaled(features), ids, names, names_of, rows, fitted, np.linalg.cholesky(fitted.user_cov),
+                 tuple(parts), str(log.path), known)
 
 
 def scaled(features: np.ndarray) -> np.ndarray:
@@ -119,7 +119,7 @@ class Logged(VectorEnv):
     def _spaces(self):
         a, d = self.items.shape
         self._width = 2 * d + 1 + LAST * d
-        most = np.cumsum(np.full(self.params.impressions, 0.1, np.float32))[-1]     # liked every time, summed in float32
+        most = np.cumsum(np.full(self.params.impressions, 0.1, np.float32))[-1]     # all are liked, summed in float32
         high = np.full(self._width, max(most, np.float32(1.0)), np.float32)
         low = np.zeros(self._width, np.float32)
         low[2 * d + 1:] = -high[2 * d + 1:]
@@ -136,8 +136,9 @@ class Logged(VectorEnv):
         sizes = np.array([len(group) for group in world.groups])
         number = self.user[rows] % SPLIT_SIZE % sizes[split]
         starts = np.concatenate([[0], np.cumsum(sizes)])[split]
-        who = np.concatenate(world.groups)[starts + number]                 # the log's user behind each simulated one
-        _draw(self.params.world_seed, self.user[rows], rows, world.taste.user_mean[who], world.root[who], state["taste"])
+        who = np.concatenate(world.groups)[starts + number]                # the log's user behind each simulated one
+        mean, root = world.taste.user_mean[who], world.root[who]
+        _draw(self.params.world_seed, self.user[rows], rows, mean, root, state["taste"])
         state["allowed"][rows] = True
         state["history"][rows] = 0.0
 
@@ -174,8 +175,8 @@ class Logged(VectorEnv):
         obs = np.zeros((len(order), self._width), np.float32)
         next_obs, last = np.zeros_like(obs), np.zeros(len(order), bool)
         _replay(user, item, like, self.items, self.horizon, obs, next_obs, last)
-        return {"obs": obs[None], "action": item[None], "reward": like[None].astype(np.float32), "next_obs": next_obs[None],
-                "terminated": np.zeros((1, len(order)), bool), "truncated": last[None],
+        return {"obs": obs[None], "action": item[None], "reward": like[None].astype(np.float32),
+                "next_obs": next_obs[None], "terminated": np.zeros((1, len(order)), bool), "truncated": last[None],
                 "log_prob": (np.log(world.rows["propensity"][order])[None].astype(np.float32) if world.has_propensities
                              else np.full((1, len(order)), np.nan, np.float32))}
 
@@ -189,7 +190,7 @@ class Logged(VectorEnv):
 
     def describe_items(self, items: np.ndarray) -> list[str]:
         """The names of the 0/1 features that each item has."""
-        plain = [name.removeprefix("item_").removeprefix("genre_").replace("_", " ") for name in self.world.feature_names]
+        plain = [n.removeprefix("item_").removeprefix("genre_").replace("_", " ") for n in self.world.feature_names]
         flags = [j for j in range(len(plain)) if set(np.unique(self.items[:, j])) <= {0.0, 1.0}]
         return [", ".join(plain[j] for j in flags if self.items[a, j] > 0.5) for a in items]
 

@@ -17,6 +17,7 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -55,11 +56,12 @@ _CACHE = str(kernel_cache())
 
 def kernel(function):
     """Compile ``function`` with Numba (nopython, no fastmath), cached in `kernel_cache`."""
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, _CACHE      # read when the function is decorated
+    config: Any = numba.config                          # its attributes are made at run time, unknown to type checkers
+    before, config.CACHE_DIR = config.CACHE_DIR, _CACHE                  # read when the function is decorated
     try:
         return numba.njit(cache=True, error_model="numpy")(function)
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before
 
 
 @kernel

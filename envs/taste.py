@@ -5,8 +5,9 @@ r"""Who likes what: a hierarchical logistic model of a log, fitted in seconds.
 
 Everything is shrunk by variances that the log itself decides (empirical Bayes), so a user with twenty ratings stays
 close to the average and an item effect that the log does not support vanishes.  Inference is mean-field variational
-with the quadratic bound of Jaakkola & Jordan 2000 (the mean of Pólya–Gamma weights, Polson, Scott & Windle 2013); every user
-and item keeps a Gaussian posterior, from which simulated users draw their taste: point estimates would make users too alike.
+with the quadratic bound of Jaakkola & Jordan 2000 (the mean of Pólya–Gamma weights, Polson, Scott & Windle 2013); every
+user and item keeps a Gaussian posterior, from which simulated users draw their taste: point estimates would make users
+too alike.
 """
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from .rng import kernel
 
 @dataclass(frozen=True)
 class Taste:
-    """Posterior of the model: means ``[·, 1 + d]`` (effect, then d taste dimensions) and covariances ``[·, 1+d, 1+d]``."""
+    """Posterior of the model: means ``[·, 1 + d]`` (effect, then d taste dimensions), covariances ``[·, 1+d, 1+d]``."""
 
     mu: float                      # logit of the base rate
     user_mean: np.ndarray          # [U, 1 + d]
@@ -133,7 +134,8 @@ def calibrate(user, item, like, users: int, items: int, dimensions: int, splits:
     p, y, active, ours, base, item_only = (np.concatenate(part) for part in zip(*parts, strict=True))
     edges = np.quantile(p, np.linspace(0.0, 1.0, 11))
     bins = np.clip(np.searchsorted(edges, p, "right") - 1, 0, 9)
-    levels = [(low, high) for low, high in ((0, 50), (50, 150), (150, 10**9)) if ((active >= low) & (active < high)).any()]
+    levels = [(low, high) for low, high in ((0, 50), (50, 150), (150, 10**9))
+              if ((active >= low) & (active < high)).any()]
     inside = [(active >= low) & (active < high) for low, high in levels]
     return {
         "rows": rows, "users": users, "items": items, "held_out_rows": len(y),
@@ -147,7 +149,8 @@ def calibrate(user, item, like, users: int, items: int, dimensions: int, splits:
                         for b in range(10) if (bins == b).any()],
         "by_activity": [{"users": f"{low}-{high - 1} rows" if high < 10**9 else f"{low} rows and more",
                          "rows": int(rows_in.sum()), "gain": float((ours - base)[rows_in].mean()),
-                         "auc": auc(p[rows_in], y[rows_in])} for (low, high), rows_in in zip(levels, inside, strict=True)],
+                         "auc": auc(p[rows_in], y[rows_in])}
+                        for (low, high), rows_in in zip(levels, inside, strict=True)],
     }
 
 
@@ -158,7 +161,7 @@ def log_likelihood(p, like):
 
 
 def auc(score, like) -> float:
-    """P(a liked row is scored above a skipped one), ties count half (Mann–Whitney); NaN when there is one class only."""
+    """P(a liked row is scored above a skipped one), ties count half (Mann–Whitney); NaN where one class is all."""
     order = np.argsort(score, kind="stable")
     _, first, counts = np.unique(score[order], return_index=True, return_counts=True)
     rank = np.empty(len(score))

@@ -117,8 +117,8 @@ def check_params(name: str, params: dict[str, Any]) -> None:
     for key in params:
         if key not in known:
             close = difflib.get_close_matches(key, known, 5, cutoff=0.4)
-            raise ValueError(f"unknown RLlib {name} parameter 'params.{key}' = {params[key]!r}; valid are the arguments of "
-                             f"{name}Config.training(), closest: {', '.join(close) or ', '.join(sorted(known))}")
+            raise ValueError(f"unknown RLlib {name} parameter 'params.{key}' = {params[key]!r}; valid are the "
+                             f"arguments of {name}Config.training(), closest: {', '.join(close or sorted(known))}")
 
 
 def settings(name: str) -> set[str]:
@@ -173,7 +173,8 @@ class Baseline:
             episodes = float(runner["episode_return_mean"]) / float(runner["episode_len_mean"])
         return {"env_steps": steps, "time_s": self.wall, "updates": self.updates, "rollout/reward_mean": episodes,
                 "time/env_steps_per_s": (steps - before) / elapsed,
-                **{f"train/{k}": float(learner[k]) for k in ("total_loss", "policy_loss", "vf_loss", "entropy") if k in learner}}
+                **{f"train/{k}": float(learner[k]) for k in ("total_loss", "policy_loss", "vf_loss", "entropy")
+                   if k in learner}}
 
     @property
     def policy(self) -> _Policy:

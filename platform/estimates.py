@@ -51,7 +51,7 @@ def _reward_model(env, keep: np.ndarray, folds: int) -> np.ndarray:
 
 def sentence(label: str, found: dict[str, Any], has_propensities: bool) -> str:
     """One line for the terminal."""
-    parts = [f"{name} {v['value']:.4f} [{v['low']:.4f}, {v['high']:.4f}] (effective rows {v['effective_sample_size']:.0f})"
-             for name, v in found.items()]
+    parts = [f"{name} {v['value']:.4f} [{v['low']:.4f}, {v['high']:.4f}] "
+             f"(effective rows {v['effective_sample_size']:.0f})" for name, v in found.items()]
     banner = "" if has_propensities else "  NO PROPENSITIES IN THE LOG: the direct method is only as good as its model"
     return f"{label}: {'; '.join(parts)}{banner}"

@@ -30,7 +30,8 @@ def _blocks(env_id, env_params, split, users):
         yield block, env, stable_seed(env_id, split, block), ids
 
 
-def score(env_id: str, env_params: dict, policy, split: str, users: int, explore: bool = False) -> list[dict[str, float]]:
+def score(env_id: str, env_params: dict, policy, split: str, users: int,
+          explore: bool = False) -> list[dict[str, float]]:
     """One row a block of ``split`` (validation or test): block, users, and the means over its users."""
     rows = []
     for block, env, seed, ids in _blocks(env_id, env_params, split, users):
@@ -54,7 +55,8 @@ def story(env_id: str, env_params: dict, policy, users: int = 3, shown: int = 10
     env = _env(env_id, json.dumps(env_params), users)
     seed = stable_seed(env_id, "story")
     obs, mask = begin(env, seed, users=SPLITS["test"] + np.arange(users))
-    rng, lists = make_rng(seed), [[] for _ in range(users)]
+    rng = make_rng(seed)
+    lists: list[list[dict]] = [[] for _ in range(users)]
     titles = env.item_names()
     for _ in range(shown):
         action = env.oracle() if policy is None else policy.act(obs, rng, False, mask)[0]

@@ -7,6 +7,7 @@ import difflib
 import math
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,7 +72,7 @@ class Experiment(Model):
     """The resolved experiment; `question` is the comment in the file's first line."""
 
     question: str = ""
-    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     env: Env
     population: Population = Population()
     budget: Budget
@@ -104,7 +105,7 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(HERE.glob("*.yaml"))}
 
 
-def read(file: str | Path, overrides: list[str] = (), data: str | None = None, smoke: bool = False) -> Experiment:
+def read(file: str | Path, overrides: Sequence[str] = (), data: str | None = None, smoke: bool = False) -> Experiment:
     """Load, override (``a.b=c``), and check everything that can be checked without Ray; raises `Problem`."""
     path = shipped().get(str(file), Path(file))
     try:
@@ -155,7 +156,8 @@ def _override(raw: dict, override: str, path, text: str | None = None) -> None:
         value = text if text is not None else yaml.load(value, Loader)
     except yaml.YAMLError:
         raise Problem(f"--set {override}: {value!r} is not valid YAML") from None
-    parts, node = key.split("."), raw
+    node: Any = raw
+    parts = key.split(".")
     if parts[0] == "algorithms" and len(parts) > 2:       # algorithms.a2c.gamma: by label or name
         listed = raw.get("algorithms")
         rows = listed if isinstance(listed, list) else []
@@ -182,7 +184,7 @@ def _explain(path, raw, error) -> str:
     """One line for one of pydantic's complaints: file, key, value, what is valid."""
     where, key = error["loc"], ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
-        model = Experiment
+        model: type[BaseModel] = Experiment
         for part in where[:-1]:
             if isinstance(part, str):
                 kind = model.model_fields[part].annotation
@@ -238,6 +240,9 @@ def _check(e: Experiment, path: str) -> None:
     if e.budget.env_steps < users:
         raise Problem(f"{path}: budget.env_steps = {e.budget.env_steps} is less than one step of the {users} users "
                       f"(population.shards × users_per_shard)")
+    if e.resources.workers and users % e.resources.workers and any(entry.rllib for entry in e.algorithms):
+        raise Problem(f"{path}: resources.workers = {e.resources.workers} must divide the {users} users at a time, "
+                      f"because each of RLlib's runners takes an equal share")
     if e.resources.workers > users:
         raise Problem(f"{path}: resources.workers = {e.resources.workers} is more than the {users} users at a time; "
                       f"valid is 0 to {users}")

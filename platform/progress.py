@@ -1,7 +1,7 @@
 """What the user sees while a race runs, and the two files that grow with it: curves.jsonl and done.jsonl.
 
-A live table in a terminal, plain lines elsewhere.  The files are appended line by line and flushed, so a killed run loses
-at most a half-written last line, which the readers pass over.
+A live table in a terminal, plain lines elsewhere.  The files are appended line by line and flushed, so a killed run
+loses at most a half-written last line, which the readers pass over.
 """
 import json
 import math
@@ -35,7 +35,7 @@ class Progress(tune.Callback):
             self.live.update(self._table())
             self.live.__exit__(*error)
 
-    def __getstate__(self):                               # Tune pickles its callbacks; a terminal is not part of the run
+    def __getstate__(self):                              # Tune pickles its callbacks; a terminal is not part of the run
         return {name: value for name, value in vars(self).items() if name not in ("console", "live")}
 
     def on_trial_start(self, iteration, trials, trial, **info):
@@ -81,8 +81,9 @@ class Progress(tune.Callback):
             done = sum(r["state"] == "done" for r in self.rows.values())
             running = [f"{r['trial']} #{r['seed']} {r.get('env_steps', 0):,}" for r in self.rows.values()
                        if r["state"] in ("running", "starting")]
-            self.console.print(f"{time.monotonic() - self.start:5.0f} s  {done}/{self.total} trials done, {self.remaining()}; "
-                               f"running: {', '.join(running) or '—'}", highlight=False, soft_wrap=True)
+            self.console.print(f"{time.monotonic() - self.start:5.0f} s  {done}/{self.total} trials done, "
+                               f"{self.remaining()}; running: {', '.join(running) or '—'}",
+                               highlight=False, soft_wrap=True)
 
     def _table(self):
         done = sum(r["state"] == "done" for r in self.rows.values())
@@ -94,7 +95,8 @@ class Progress(tune.Callback):
         for r in list(self.rows.values())[-24:]:
             rate, score = r.get("rate"), r.get("score")
             table.add_row(r["trial"], str(r.get("seed", "")), r["state"], f"{r.get('env_steps', 0):,}",
-                          f"{rate:,.0f}" if rate and math.isfinite(rate) else "", f"{score:.2f}" if score is not None else "")
+                          f"{rate:,.0f}" if rate and math.isfinite(rate) else "",
+                          f"{score:.2f}" if score is not None else "")
         return table
 
 
@@ -106,7 +108,7 @@ def append(path: Path, row: dict) -> None:
 
 
 def read_lines(path: Path) -> list[dict]:
-    """Every whole line of a file written by `append`; later rows of the same trial and iteration replace earlier ones."""
+    """Every whole line of a file written by `append`; later rows of a trial and iteration replace earlier ones."""
     rows = {}
     for line in path.read_text().splitlines() if path.exists() else []:
         try:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -14,9 +15,10 @@ import yaml
 
 from . import experiment as ex
 
-QUIET = {"RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
-         "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "999999",
-         "PYTHONWARNINGS": "ignore", "TUNE_GLOBAL_CHECKPOINT_S": "2", "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0"}
+QUIET = {"RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_DEDUP_LOGS": "0",
+         "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+         "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "999999", "PYTHONWARNINGS": "ignore",
+         "TUNE_GLOBAL_CHECKPOINT_S": "2", "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0"}
 
 
 class Failed(RuntimeError):
@@ -28,10 +30,14 @@ def new_folder(e: ex.Experiment, out: str | None) -> Path:
     if out:
         folder = Path(out).resolve()
         if folder.exists() and any(folder.iterdir()):
-            raise ex.Problem(f"--out {out}: the folder is not empty; name a new one, or continue it with --resume {out}")
+            raise ex.Problem(f"--out {out}: the folder is not empty; name a new one, or continue it with "
+                             f"--resume {out}")
     else:
         folder = Path("results", e.name, datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ex.Problem(f"--out {folder}: cannot be made ({error.strerror}); name a folder you may write to") from None
     write_whole(folder / "experiment.yaml", yaml.safe_dump(e.model_dump(), sort_keys=False))
     return folder
 
@@ -77,7 +83,8 @@ def cluster(e: ex.Experiment, address: str | None):
     if mine and address:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     elif mine:
-        ray.init(address="local", num_cpus=ex.cpus(e), include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address="local", num_cpus=ex.cpus(e), include_dashboard=False, log_to_driver=False,
+                 logging_level=logging.ERROR)
     for name in ("ray", "ray.tune", "ray.rllib", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
@@ -110,9 +117,9 @@ def _search_one(e, trial, folder, console):
     grid = any("grid" in value for value in trial["space"].values())
     searcher = None
     if e.search.searcher == "optuna" and not grid:
+        import optuna
         from ray.tune.search.optuna import OptunaSearch
 
-        import optuna
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         searcher = OptunaSearch(metric=e.search.metric, mode=e.search.mode, seed=trial["seed"])
     scheduler = tune.schedulers.ASHAScheduler(max_t=e.budget.reports, grace_period=max(1, e.budget.reports // 4),
@@ -129,7 +136,8 @@ def _search_one(e, trial, folder, console):
     if not good:
         raise Failed(f"no trial of the search for {trial['label']} finished")
     best = max(good, key=lambda r: r.metrics[e.search.metric])
-    table = [{"params": r.config["search"], "score": r.metrics[e.search.metric], "env_steps": r.metrics["env_steps"]} for r in good]
+    table = [{"params": r.config["search"], "score": r.metrics[e.search.metric], "env_steps": r.metrics["env_steps"]}
+             for r in good]
     return {"params": best.config["search"], "score": best.metrics[e.search.metric], "trials": table}
 
 
@@ -150,8 +158,8 @@ def race(e: ex.Experiment, folder: Path, console) -> list[str]:
     from ray import tune
 
     rows = [{k: v for k, v in trial.items() if k != "space"} for trial in ex.trials(e, "final")]
-    results, errors = _tune(tune.TuneConfig(reuse_actors=True, trial_dirname_creator=_dirname),
-                            {"trial": tune.grid_search(rows)}, folder, "final", e, len(rows), console)
+    _, errors = _tune(tune.TuneConfig(reuse_actors=True, trial_dirname_creator=_dirname),
+                      {"trial": tune.grid_search(rows)}, folder, "final", e, len(rows), console)
     return errors
 
 
@@ -172,7 +180,8 @@ def _tune(config, space, folder, name, e, total, console):
         if tune.Tuner.can_restore(str(path)):
             tuner = tune.Tuner.restore(str(path), trainable=Race, param_space=space, resume_unfinished=True,
                                        resume_errored=True)
-            tuner._local_tuner._run_config.callbacks = [progress]    # callbacks are not part of what Tune saves
+            # callbacks are not part of what Tune saves; the type allows for Ray Client, where there is no local tuner
+            tuner._local_tuner._run_config.callbacks = [progress]  # type: ignore[union-attr]
         else:
             tuner = tune.Tuner(Race, param_space=space, tune_config=config, run_config=tune.RunConfig(
                 name=name, storage_path=str(folder / "tune"), verbose=0, callbacks=[progress], stop=_finished,
@@ -180,10 +189,10 @@ def _tune(config, space, folder, name, e, total, console):
                 # all of them: Tune's saved state lags behind, and a resume may ask for one that num_to_keep removed
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, checkpoint_at_end=True)))
         grid = tuner.fit()
-    return list(grid), [str(error) for error in grid.errors]
+    return [grid[i] for i in range(len(grid))], [str(error) for error in grid.errors]
 
 
-def _finished(trial_id: str, result: dict) -> bool:
+def _finished(trial_id: str, result: Mapping) -> bool:
     return bool(result.get("done"))
 
 
@@ -240,9 +249,10 @@ def _calibrate(e, folder, scores):
     teaches = positive == len(found["gain_splits"]) and gap >= 10 * error
     if users < 100:
         error, teaches = float("nan"), positive == len(found["gain_splits"])     # too few users to judge the gap
-    why = (f"held-out likelihood beats the base rate in {positive} of {len(found['gain_splits'])} splits; the oracle is "
-           f"{gap:.2f} likes a session above random, "
-           + (f"{gap / error:.0f} standard errors of a score" if error > 0 else "scored on too few users to judge that"))
+    why = (f"held-out likelihood beats the base rate in {positive} of {len(found['gain_splits'])} splits; the oracle "
+           f"is {gap:.2f} likes a session above random, "
+           + (f"{gap / error:.0f} standard errors of a score" if error > 0
+              else "scored on too few users to judge that"))
     write_whole(folder / "calibration.json", json.dumps(
         found | {"log": Path(env.world.source).name, "teaches": bool(teaches), "why": why, "oracle_minus_random": gap,
                  "standard_error": error if error > 0 else None}, indent=1))
@@ -263,8 +273,9 @@ def _stories(e, folder, finished, scores):
     for n, (before, later, loved) in enumerate(zip(told["random"]["story"], told[after]["story"], oracle, strict=True)):
         genres = [g for item in loved for g in item["genres"].split(", ") if g]
         top = sorted(set(genres), key=lambda g: -genres.count(g))[:3]
+        titles = ", ".join(item["title"] for item in loved[:3])
         stories.append({"user": f"test user {n + 1}", "before": before, "after": later, "before_label": "random",
-                        "after_label": after, "likes": f"would most of all like {', '.join(item['title'] for item in loved[:3])}"
+                        "after_label": after, "likes": f"would most of all like {titles}"
                         + (f" (often {', '.join(top)})" if top else "")})
     write_whole(folder / "stories.json", json.dumps(stories, indent=1))
 

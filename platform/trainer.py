@@ -1,18 +1,18 @@
 """One trial: collect → learn → evaluate → report, as a Tune trainable.
 
-`Race` is the one trainable of an experiment; behind it stands either `Ours` (algorithms of this project or of a user) or
-`platform.baselines.Baseline` (RLlib).  Both report the same numbers at the same marks of real environment steps.
+`Race` is the one trainable of an experiment; behind it stands either `Ours` (algorithms of this project or of a user)
+or `platform.baselines.Baseline` (RLlib).  Both report the same numbers at the same marks of real environment steps.
 """
 import time
 from typing import Any
 
 from ray import tune
 
-from custom_algos.core import Transition, concat
+from custom_algos.core import Algorithm, Transition, concat
 
 from . import checkpoint, evaluation
 from .estimates import estimate
-from .workers import Spec, make_algorithm, make_env, make_fleet, one_thread
+from .workers import Fleet, LocalFleet, Spec, make_algorithm, make_env, make_fleet, one_thread
 
 
 class Ours:
@@ -25,7 +25,8 @@ class Ours:
         self.trial, self.env_steps, self.iteration, self.wall, self.regret = trial, 0, 0, 0.0, 0.0
         self.spec = Spec(trial["env_id"], trial["env_params"], trial["name"], trial["params"], trial["seed"],
                          trial["shards"], trial["users_per_shard"])
-        self.fleet, self.algorithm = None, None
+        self.algorithm: Algorithm | None = None
+        self.fleet: LocalFleet | Fleet | None = None
         if trial["name"] == "oracle":
             return
         one = make_env(self.spec.env_id, self.spec.env_params, 1)
@@ -39,8 +40,10 @@ class Ours:
         """Train to the next mark; returns flat numbers."""
         mark = min(self.trial["budget"], self.env_steps + self.trial["report_every"])
         users = self.spec.shards * self.spec.users_per_shard
-        sums, rows, learnt, start = {}, 0, {}, time.monotonic()
+        sums: dict[str, float] = {}
+        rows, learnt, start = 0, {}, time.monotonic()
         while self.env_steps < mark:
+            assert self.algorithm and self.fleet             # a trial with a budget has both
             steps = min(self.algorithm.rollout_steps, -(-(self.trial["budget"] - self.env_steps) // users))
             shards = self.fleet.collect(self.algorithm.policy_state(), self.iteration, steps)
             batch = concat([part for part, _ in shards]) if len(shards) > 1 else shards[0][0]
@@ -72,7 +75,8 @@ class Ours:
 
     def save(self, folder: str) -> None:
         checkpoint.save(folder, {
-            "counters": {"env_steps": self.env_steps, "iteration": self.iteration, "wall": self.wall, "regret": self.regret},
+            "counters": {"env_steps": self.env_steps, "iteration": self.iteration, "wall": self.wall,
+                         "regret": self.regret},
             "algorithm": self.algorithm.state_dict() if self.algorithm else {},
             "shards": self.fleet.get_state() if self.fleet else []})
 
@@ -123,7 +127,7 @@ class Race(tune.Trainable):
         if self.trial["kind"] == "rllib":
             from .baselines import Baseline
 
-            self.side = Baseline(self.trial)
+            self.side: Baseline | Ours = Baseline(self.trial)
         else:
             self.side = Ours(self.trial)
 

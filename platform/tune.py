@@ -16,12 +16,14 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(prog="python -m platform.tune", description="Race recommenders on simulated users.",
                                 formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EPILOG)
-    p.add_argument("experiment", nargs="?", help="a YAML file, or the name of a shipped experiment (default: quickstart)")
+    p.add_argument("experiment", nargs="?", help="a YAML file, or the name of a shipped one (default: quickstart)")
     p.add_argument("--list", action="store_true", help="list the shipped experiments, environments and algorithms")
-    p.add_argument("--dry-run", action="store_true", help="check everything and print the resolved experiment and its trials")
+    p.add_argument("--dry-run", action="store_true",
+                   help="check everything and print the resolved experiment and its trials")
     p.add_argument("--smoke", action="store_true", help="one seed, a few steps: does it run at all?")
     p.add_argument("--resume", metavar="RUN", help="continue the run in this results folder")
-    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override, e.g. algorithms.a2c.gamma=0.95")
+    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                   help="override, e.g. algorithms.a2c.gamma=0.95")
     p.add_argument("--data", metavar="FILE", help="an interaction log (Parquet or CSV) instead of the default one")
     p.add_argument("--address", help="a running Ray cluster, e.g. auto")
     p.add_argument("--out", metavar="DIR", help="results folder (default: results/NAME/TIME)")
@@ -92,7 +94,8 @@ def _run(args) -> int:
 def _introduce(console, e, trials, plan, folder) -> None:
     learners = sorted({t["label"] for t in trials if t["budget"]})
     console.print(f"[bold]{e.question or e.name}[/bold]")
-    console.print(f"{len(trials)} trials: {', '.join(learners)} × {e.seeds} seeds, and random, today's policy and the bounds once")
+    console.print(f"{len(trials)} trials: {', '.join(learners)} × {e.seeds} seeds, "
+                  "and random, today's policy and the bounds once")
     console.print(f"budget: {e.budget.env_steps:,} real env steps a trial on {e.env.id}; "
                   f"{e.population.shards * e.population.users_per_shard} users at a time; "
                   f"scored on {e.population.eval_users:,} held-out users")
@@ -108,7 +111,8 @@ def _dry_run(e, trials, plan) -> int:
     for trial in list_trials(e, "search"):
         print(f"search  {trial['label']:24} {e.search.trials} trials over {trial['space']}")
     for trial in trials:
-        print(f"final   {trial['label']:24} seed {trial['seed_number']}  {trial['budget']:>10,} env steps  {trial['params']}")
+        print(f"final   {trial['label']:24} seed {trial['seed_number']}  {trial['budget']:>10,} env steps  "
+              f"{trial['params']}")
     print(f"resources: {plan} CPUs")
     return 0
 

@@ -18,7 +18,7 @@ from custom_algos.rollout import begin, collect, make_rng
 
 @dataclass(frozen=True)
 class Spec:
-    """Everything a process needs to build one trial's environment and algorithm (plain values: it travels by pickle)."""
+    """What a process needs to build one trial's environment and algorithm (plain values: it travels by pickle)."""
 
     env_id: str
     env_params: dict[str, Any] = field(default_factory=dict)
@@ -44,7 +44,8 @@ def is_ours(env_id: str) -> bool:
 def make_env(env_id: str, params: dict[str, Any], users: int, autoreset: str = "same_step", **place):
     """``users`` parallel users of any Gymnasium id; ``place`` (first_user, slot0, stride) is for our ids."""
     if is_ours(env_id):
-        env = gym.make_vec(env_id, users, vectorization_mode="vector_entry_point", autoreset=autoreset, **place, **params)
+        env = gym.make_vec(env_id, users, vectorization_mode="vector_entry_point", autoreset=autoreset, **place,
+                           **params)
         return env.unwrapped
     mode = gym.vector.AutoresetMode["NEXT_STEP" if autoreset == "next_step" else "SAME_STEP"]
     return gym.make_vec(env_id, users, vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode}, **params)
@@ -75,13 +76,13 @@ class Simulator:
     def __init__(self, spec: Spec):
         self.spec, self.native = spec, is_ours(spec.env_id)
         self.envs: dict[int, Any] = {}                     # shard -> environment
-        self.seen: dict[int, Any] = {}                     # shard -> what the agent sees, while the env is where we left it
+        self.seen: dict[int, Any] = {}                     # shard -> what the agent sees, if we left the env there
         self.algorithm = make_algorithm(spec, self.env(0))
 
     def env(self, shard: int):
         if shard not in self.envs:
             n = self.spec.users_per_shard
-            place = {"slot0": shard * n, "stride": self.spec.shards * n} if self.native else {}
+            place: dict[str, Any] = {"slot0": shard * n, "stride": self.spec.shards * n} if self.native else {}
             self.envs[shard] = make_env(self.spec.env_id, self.spec.env_params, n, **place)
         return self.envs[shard]
 
@@ -151,7 +152,8 @@ class Fleet:
     def __init__(self, spec: Spec, workers: int):
         self.spec, self.native = spec, is_ours(spec.env_id)
         self.states: list[Any] = [None] * spec.shards
-        self.workers, self.starting = [None] * workers, {}  # starting: first sign of life -> worker
+        self.workers: list[Any] = [None] * workers         # Ray's handles
+        self.starting: dict[Any, int] = {}                 # first sign of life -> worker
         self.lost = 0                                      # workers that died so far
         for worker in range(workers):
             self._start(worker)

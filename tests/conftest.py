@@ -1,7 +1,11 @@
 """Shared fixtures."""
 import logging
+import os
 
 import pytest
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")                     # before NumPy and torch: their threads fight over two cores
 
 
 @pytest.fixture(scope="session")

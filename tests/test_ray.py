@@ -75,7 +75,8 @@ def tuple_of(batch):
     return {name: value for name, value in batch._asdict().items() if value is not None}
 
 
-SMALL = {"name": "small", "question": "Does a run survive?", "env": {"id": "recloop/Logged-v0", "params": {"impressions": 20}},
+SMALL = {"name": "small", "question": "Does a run survive?",
+         "env": {"id": "recloop/Logged-v0", "params": {"impressions": 20}},
          "population": {"shards": 2, "users_per_shard": 16, "eval_users": 40, "validation_users": 20},
          "budget": {"env_steps": 64_000, "reports": 20}, "seeds": 1, "reference": "popularity",
          "algorithms": [{"name": "thompson"}, {"name": "a2c"}], "resources": {"workers": 0, "cpus": 2}}
@@ -127,7 +128,8 @@ def test_one_table_for_ours_and_rllib(tmp_path, ray_session):
     """A real race of ours and RLlib's: equal real steps, one table, finite numbers, a report."""
     rows = {**SMALL, "budget": {"env_steps": 3200, "reports": 2},
             "algorithms": [{"name": "thompson"},
-                           {"rllib": "PPO", "params": {"train_batch_size_per_learner": 800, "minibatch_size": 400, "num_epochs": 1}}]}
+                           {"rllib": "PPO", "params": {"train_batch_size_per_learner": 800, "minibatch_size": 400,
+                                                       "num_epochs": 1}}]}
     path = tmp_path / "both.yaml"
     path.write_text(yaml.safe_dump(rows))
     from rich.console import Console

@@ -47,7 +47,7 @@ class Rows(NamedTuple):
 class Bandit(Algorithm):
     """Late rewards, slates and checkpoints; a subclass writes ``act`` and ``update(rows)``."""
 
-    Config = BanditConfig
+    Config: ClassVar[type] = BanditConfig
     looks: ClassVar[bool] = False                    # whether `update` needs the observations
     ranks: ClassVar[bool] = True                     # whether it can fill a slate
     policy_arrays: ClassVar[tuple[str, ...]] = ()    # attributes that `act` reads
@@ -154,9 +154,9 @@ class Bandit(Algorithm):
 class CountingBandit(Bandit):
     """State: ``count [R, A]`` and ``total [R, A]`` (sum of rewards), float64, possibly forgetting."""
 
-    Config = CountingConfig
-    policy_arrays = ("count", "total", "seen")
-    learner_arrays = ("ring_action", "ring_reward")
+    Config: ClassVar[type] = CountingConfig
+    policy_arrays: ClassVar[tuple[str, ...]] = ("count", "total", "seen")
+    learner_arrays: ClassVar[tuple[str, ...]] = ("ring_action", "ring_reward")
 
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)

@@ -12,6 +12,8 @@ would be a D·H dimensional product per user and item becomes two small matrix p
 | ``[N, A, D]`` (an action's features) | any | [1] | ``[N, A, D]`` |
 | dict with ``candidates [N, m, D]``, or ids ``[N, m]`` | ids: given | [1, all other keys] | ``[N, m, D]`` |
 """
+from typing import Any
+
 import numpy as np
 from gymnasium import spaces
 
@@ -22,8 +24,9 @@ class Design:
     def __init__(self, obs_space, actions: int, items=None, model: str = "auto", max_weights: int = 900):
         if model not in ("auto", "shared", "disjoint"):
             raise ValueError(f"model = {model!r} must be auto, shared or disjoint")
-        self.obs_space, self.actions, self.items = obs_space, actions, None
-        parts = obs_space.spaces if isinstance(obs_space, spaces.Dict) else {"obs": obs_space}
+        self.obs_space, self.actions = obs_space, actions
+        self.items: np.ndarray | None = None
+        parts: dict[str, Any] = obs_space.spaces if isinstance(obs_space, spaces.Dict) else {"obs": obs_space}
         self.user_keys = sorted(key for key in parts if key != "candidates")
         self.per_step = "candidates" in parts or (len(parts) == 1 and len(obs_space.shape) == 2
                                                   and obs_space.shape[0] == actions)
@@ -52,7 +55,7 @@ class Design:
             return np.ones((n, 1))
         parts = [obs[key] for key in self.user_keys] if isinstance(obs, dict) else [obs]
         space = [self.obs_space[key] for key in self.user_keys] if isinstance(obs, dict) else [self.obs_space]
-        columns = [np.eye(s.n)[np.asarray(p)] if isinstance(s, spaces.Discrete) else np.reshape(p, (n, -1))
+        columns = [np.eye(int(s.n))[np.asarray(p)] if isinstance(s, spaces.Discrete) else np.reshape(p, (n, -1))
                    for s, p in zip(space, parts, strict=True)]
         return np.concatenate([np.ones((n, 1)), *columns], axis=1, dtype=np.float64)
 
@@ -61,7 +64,7 @@ class Design:
         if not self.per_step:
             return self.items
         shown = obs["candidates"] if isinstance(obs, dict) else obs
-        return self.items[shown] if self.ids else np.asarray(shown, np.float64)
+        return self.items[shown] if self.ids and self.items is not None else np.asarray(shown, np.float64)
 
     def chosen(self, obs, action) -> np.ndarray | None:
         """f ``[M, D]`` of the chosen actions ``[M]``; None where models are disjoint."""

@@ -4,14 +4,18 @@ r"""GLR-klUCB: KL-UCB that starts again when the likelihood says that the world 
 
 Besson, Kaufmann, Maillard & Seznec 2022: the generalised likelihood ratio test of "one mean" against "two means", on
 the n rewards of an action since its last restart.  An alarm forgets that action (local) or all of them (global).
-Rarely shown actions must be watched too: a fraction of the steps goes round the actions in turn.
+Rarely shown actions must be watched too: a fraction of the steps shows any of them.
+
+Difference from the paper: those steps are decided by a coin of each user and not in turns, so that the users of one
+batch do not march in step and the propensities are exact.
 """
 from dataclasses import dataclass
 
 import numba
 import numpy as np
 
-from .core import BanditConfig
+from ..explore import epsilon_greedy
+from .core import BanditConfig, batch_size
 from .kl_ucb import KLUCB
 
 
@@ -22,7 +26,7 @@ class Config(BanditConfig):
     delta: float = 0.01
     """δ: probability of a false alarm in a world that never changes."""
     forced: float = 0.02
-    """Share of the steps that goes round the actions in turn."""
+    """Share of the steps that shows a uniformly random action."""
     local: bool = True
     """Whether an alarm forgets only the action that changed."""
     test_every: int = 10
@@ -44,15 +48,9 @@ class GLRKLUCB(KLUCB):
         self.prefix = np.zeros((self.replications, self.actions, 64))        # sums of the first 1, 2, … rewards
         self.restarts = np.zeros(self.replications, np.int64)
 
-    def index(self):
-        """KL-UCB's index, except on the turns that go round the actions."""
-        index = super().index()
-        if self.config.forced > 0.0:
-            period = max(int(np.ceil(self.actions / self.config.forced)), self.actions)
-            turn = self.seen % period                                        # [R]
-            for r in np.flatnonzero(turn < self.actions):
-                index[r, turn[r]] = np.inf
-        return index
+    def act(self, obs, rng, explore=True, mask=None):
+        values = self.per_user(self.index() if explore else self.mean(), batch_size(obs))      # [N, A]
+        return epsilon_greedy(values, self.config.forced if explore else 0.0, rng, mask)
 
     def update(self, rows):
         most = int(self.count.max()) + int(np.bincount(rows.learner).max())

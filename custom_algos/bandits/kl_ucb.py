@@ -6,6 +6,7 @@ Garivier & Cappé 2011; regret ~ Σ_a Δ_a / kl(μ_a, μ*) · ln T, the lower bo
 tried once first; t = Σ_a N_a.  With ``window`` or ``discount``, counts, sums and t forget.
 """
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numba
 import numpy as np
@@ -20,7 +21,7 @@ class Config(CountingConfig):
 
 
 class KLUCB(CountingBandit):
-    Config = Config
+    Config: ClassVar[type] = Config
 
     def level(self) -> np.ndarray:
         """ln t + c ln ln t, ``[R, 1]``."""

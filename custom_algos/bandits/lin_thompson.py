@@ -7,6 +7,7 @@ scores depend on θ~ only through the D weights W~ = θ~x over item features, N(
 the same law and costs D² instead of (D·H)².  Disjoint models draw independently per action.
 """
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class Config(LinearConfig):
 
 
 class LinThompson(LinearModel):
-    Config = Config
+    Config: ClassVar[type] = Config
 
     def act(self, obs, rng, explore=True, mask=None):
         scores = self.draws(obs, rng) if explore else self.moments(obs)[0]                   # [N, A]
@@ -33,6 +34,7 @@ class LinThompson(LinearModel):
             mean, variance = self.moments(obs)
             return mean + self.config.scale * np.sqrt(variance) * rng.standard_normal(mean.shape)
         x, f = self.by_learner(obs), self.design.item_features(obs)
+        assert f is not None                                                                 # shared
         n = x.shape[0] * x.shape[1]
         mean, square = self.user_model(x)                                                    # [N or R, D], … [D, D]
         tiny = 1e-12 * np.trace(square, axis1=1, axis2=2)[:, None, None] * np.eye(square.shape[-1])

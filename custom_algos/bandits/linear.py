@@ -10,6 +10,7 @@ is diagonal, so it is eliminated exactly (Schur complement) and never inverted. 
     mean = f'θx + offset_a,     variance = pairs(x)' spread pairs(f) + shift_a'x
 """
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -28,7 +29,7 @@ class LinearConfig(BanditConfig):
 
 
 class LinearModel(Bandit):
-    Config = LinearConfig
+    Config: ClassVar[type] = LinearConfig
     looks = True
     policy_arrays = ("theta", "offset", "spread", "shift", "log_det")
     learner_arrays = ("gram", "target", "views", "view_sum", "reward_sum")
@@ -43,7 +44,8 @@ class LinearModel(Bandit):
             raise ValueError("item_intercept needs a fixed catalogue (items=) and replications = 1")
         if self.l2 <= 0.0:
             raise ValueError(f"l2 = {self.l2} must be positive")
-        self.item_pairs = pairs(self.design.items) if self.design.shared and not self.design.per_step else None
+        listed = self.design.items if not self.design.per_step else None
+        self.item_pairs = np.zeros((0, 0)) if listed is None else pairs(listed)
         self.gram = np.zeros((r, d * (d + 1) // 2 if d else a, h * (h + 1) // 2))
         self.target = np.zeros((r, d or a, h))
         n = a if self.intercept else 0
@@ -92,14 +94,14 @@ class LinearModel(Bandit):
         inverse = np.linalg.inv(precision)
         self.log_det = np.linalg.slogdet(precision)[1] - precision.shape[-1] * np.log(self.l2)   # [R] or [R, A]
         scale = 1.0 / (self.views + self.l2)                                                     # [A]
-        if self.intercept:
+        if self.intercept and items is not None:
             target = target - items.T @ (self.view_sum * (self.reward_sum * scale)[:, None])
         self.theta = (inverse @ target.reshape(*inverse.shape[:-1], 1)).reshape(r, d or self.actions, h)
         square = _fold(inverse.reshape(r, d, h, d, h).transpose(0, 2, 4, 1, 3)) if d else np.moveaxis(inverse, 1, -1)
         spread = np.moveaxis(_fold(np.moveaxis(square, -1, 1)), 2, 1)
         self.spread = np.ascontiguousarray(spread)                                               # [R, pairs H, pairs D]
         self.offset, self.shift = np.zeros(len(self.views)), np.zeros((len(self.views), h))
-        if self.intercept:
+        if self.intercept and items is not None:
             centre = self.view_sum * scale[:, None]                                              # [A, H] mean x, shrunk
             at = (items[:, :, None] * centre[:, None, :]).reshape(-1, d * h) @ inverse[0]        # [A, D·H]
             at = np.einsum("ad,adh->ah", items, at.reshape(-1, d, h))

@@ -10,6 +10,7 @@ The propensity P(a wins) has no closed form: it is NaN unless ``propensity_draws
 estimate (wins + 1) / (M + A) from M further draws (add-one smoothing keeps it positive; no estimate for slates).
 """
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numba
 import numpy as np
@@ -28,7 +29,7 @@ class Config(CountingConfig):
 
 
 class Thompson(CountingBandit):
-    Config = Config
+    Config: ClassVar[type] = Config
 
     def act(self, obs, rng, explore=True, mask=None):
         n = batch_size(obs)
@@ -49,7 +50,7 @@ class Thompson(CountingBandit):
     def draws(self, n: int, rng) -> np.ndarray:
         """One draw from every user's posterior, ``[N, A]``, as odds θ / (1 − θ): the order is the same."""
         odds = np.empty((n, self.actions))
-        beta_odds(fast(rng), *self.posterior(), self.share(n), odds)
+        beta_odds(fast(rng), *self.posterior(), self.share(n), odds)  # type: ignore[call-arg]  # numba's stub: no *args
         return odds
 
     def log_propensity(self, action, n, rng, mask) -> np.ndarray:
