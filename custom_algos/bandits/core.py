@@ -77,7 +77,7 @@ class Bandit(Algorithm):
         return {"reward_mean": float(batch.reward.mean())} | (numbers or {})
 
     def update(self, rows: Rows) -> dict[str, float] | None:
-        raise NotImplementedError(f"{type(self).__name__} does not say how it learns")
+        raise TypeError(f"{type(self).__name__} does not say how it learns")
 
     def rows(self, batch: Transition) -> Rows:
         """``[T, N]`` (or slates ``[T, N, K]``) as M = T·N (·K) rows."""
