@@ -66,7 +66,8 @@ def sample_softmax(logits: np.ndarray, rng: np.random.Generator | None, mask: np
     """
     if rng is None:
         return masked(logits, mask).argmax(axis=1), np.zeros(len(logits), np.float32)    # the greedy policy is certain
-    weight = np.exp(logits - logits.max(axis=1, keepdims=True))             # [N, A]
+    weight = logits - logits.max(axis=1, keepdims=True)                     # [N, A]
+    np.exp(weight, out=weight)
     if mask is not None:
         weight *= mask                                                      # forbidden ones exactly 0
     total = weight.sum(axis=1)                                              # [N]

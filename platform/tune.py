@@ -4,6 +4,8 @@ import os
 import sys
 import traceback
 
+RLLIB_RATE = 3_000                                        # measured with quickstart.yaml, one quiet core
+
 EPILOG = """exit status: 0 all trials finished, 1 a trial failed, 2 something to mend before it can run.
 examples:
   python -m platform.tune                                  the quickstart
@@ -99,6 +101,9 @@ def _introduce(console, e, trials, plan, folder) -> None:
     console.print(f"budget: {e.budget.env_steps:,} real env steps a trial on {e.env.id}; "
                   f"{e.population.shards * e.population.users_per_shard} users at a time; "
                   f"scored on {e.population.eval_users:,} held-out users")
+    if any(t["kind"] == "rllib" for t in trials):
+        console.print(f"          the slowest row sets it: RLlib's PPO makes about {RLLIB_RATE:,} env steps/s on one core, "
+                      f"{e.budget.env_steps / RLLIB_RATE:.0f} s a seed")
     console.print(f"resources: {plan} CPUs\nresults: {folder}", soft_wrap=True)
 
 
