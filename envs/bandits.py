@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
-from .actions import valid_actions
 from .core import VectorEnv, param
 from .rng import integer, kernel, normal, session_key, uniform
 
@@ -172,7 +171,7 @@ class ArmBandit(VectorEnv):
         p, n = self.params, self.num_envs
         reward, delay = np.zeros(n, np.float32), np.zeros(n, np.int64)
         info: dict[str, np.ndarray] = {"expected_reward": np.zeros(n), "regret": np.zeros(n)}
-        step_users(valid_actions(action, self.arms), active, self.seed, self.user, self.session, self.state["type"],
+        step_users(action, active, self.seed, self.user, self.session, self.state["type"],
                    self.state["clock"], self.table, self.changes, self.drift, self.offer, p.reward == "gaussian",
                    p.noise, self.law, p.delay_mean, reward, info["expected_reward"], info["regret"], delay)
         if self.law:

@@ -25,7 +25,6 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete
 
-from .actions import valid_actions
 from .core import VectorEnv, param
 from .rng import kernel, normal, session_key, uniform
 
@@ -172,7 +171,7 @@ class ContextBandit(VectorEnv):
     def _advance(self, action, active):
         p, n, reward = self.params, self.num_envs, np.zeros(self.num_envs, np.float32)
         info = {"expected_reward": np.zeros(n), "regret": np.zeros(n)}
-        step_users(valid_actions(action, self.actions), active, self.seed, self.user, self.session, self.weights,
+        step_users(action, active, self.seed, self.user, self.session, self.weights,
                    self.state["x"], self.link, p.reward == "bernoulli", p.noise, reward, info["expected_reward"],
                    info["regret"])
         return reward, active.copy(), info

@@ -21,6 +21,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from .actions import valid_actions
+
 SPLIT_SIZE = 2**29                 # users of each split: training, validation and test users never overlap
 SPLITS = {"train": 0, "validation": SPLIT_SIZE, "test": 2 * SPLIT_SIZE}      # first user of each split
 
@@ -79,6 +81,8 @@ class VectorEnv(gym.vector.VectorEnv):
         self.single_observation_space, self.single_action_space = self._spaces()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        sizes = np.atleast_1d(getattr(self.single_action_space, "n", getattr(self.single_action_space, "nvec", 0)))
+        self._choices = int(sizes.min())                  # actions to choose from; 0: a control, not a choice
         self.first_user, self.population = first_user, population
         self._slots = slot0 + np.arange(num_envs, dtype=np.int64)
         self._stride = num_envs if stride is None else stride
@@ -137,6 +141,8 @@ class VectorEnv(gym.vector.VectorEnv):
         action = np.asarray(actions)
         if action.shape != self.action_space.shape:
             raise ValueError(f"action has shape {action.shape}, must be {self.action_space.shape}")
+        if self._choices:
+            action = valid_actions(action, self._choices)
         resting = self.done
         active = np.ones(self.num_envs, bool) if self.autoreset is AutoresetMode.SAME_STEP else ~resting
         if self.autoreset is AutoresetMode.NEXT_STEP and resting.any():

@@ -20,7 +20,6 @@ P(click at j) = a_j · Π_{i<j} patience (1 - a_i), with a = appeal · affinity(
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
-from .actions import valid_actions
 from .core import VectorEnv
 from .ladder_user import Params, Rules, begin_users, observe_users, step_users
 
@@ -65,7 +64,7 @@ class Ladder(VectorEnv):
         begin_users(rows, self.rules, self.seed, self.user, self.session, *self.state.values())
 
     def _advance(self, action, active):
-        n, slate = self.num_envs, valid_actions(action, len(self.topic))
+        n, slate = self.num_envs, action
         slate = self.shelves[slate] if self.params.action == "item" else slate             # [N, K]
         response, reward, expected = np.zeros(slate.shape, np.int8), np.zeros(n, np.float32), np.zeros(n)
         terminated, left = np.zeros(n, bool), np.zeros(n, bool)

@@ -22,7 +22,6 @@ import gymnasium as gym
 import numpy as np
 
 from . import logs, taste
-from .actions import valid_actions
 from .core import SPLIT_SIZE, SPLITS, VectorEnv, param
 from .rng import combine, kernel, mix, normal, session_key, uniform
 
@@ -145,7 +144,7 @@ class Logged(VectorEnv):
     def _advance(self, action, active):
         state, n = self.state, self.num_envs
         reward, expected = np.zeros(n, np.float32), np.zeros(n)
-        _step(self.seed, self.user, self.session, self.t, active, valid_actions(action, len(self.items)),
+        _step(self.seed, self.user, self.session, self.t, active, action,
               self.world.taste.mu, self.world.taste.item_mean, self.items, self.horizon, state["taste"],
               state["allowed"], state["history"], reward, expected)
         return reward, np.zeros(n, bool), {"expected_reward": expected}

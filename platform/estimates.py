@@ -3,7 +3,8 @@
 The policy valued is the greedy one that would be deployed; on a row it stands on the item it would have shown.  The
 reward model is cross-fitted: a row is valued by a model that never saw it.
 """
-from typing import Any
+import json
+from pathlib import Path
 
 import numpy as np
 
@@ -49,9 +50,16 @@ def _reward_model(env, keep: np.ndarray, folds: int) -> np.ndarray:
     return out
 
 
-def sentence(label: str, found: dict[str, Any], has_propensities: bool) -> str:
-    """One line for the terminal."""
-    parts = [f"{name} {v['value']:.4f} [{v['low']:.4f}, {v['high']:.4f}] "
-             f"(effective rows {v['effective_sample_size']:.0f})" for name, v in found.items()]
-    banner = "" if has_propensities else "  NO PROPENSITIES IN THE LOG: the direct method is only as good as its model"
-    return f"{label}: {'; '.join(parts)}{banner}"
+def lines(folder: Path) -> list[str]:
+    """The estimates of a run for the terminal; none where the experiment did not ask for any."""
+    path = folder / "estimates.json"
+    if not path.exists():
+        return []
+    out = ["", "rewards a row of the log, estimated off-policy:"]
+    for trial, found in json.loads(path.read_text()).items():
+        parts = [f"{name} {v['value']:.4f} [{v['low']:.4f}, {v['high']:.4f}] (effective rows "
+                 f"{v['effective_sample_size']:.0f})" for name, v in found.items()]
+        out.append(f"  {trial}: {'; '.join(parts)}")
+    if not any(name != "direct_method" for found in json.loads(path.read_text()).values() for name in found):
+        out.append("  the direct method alone: no estimate here corrects for what the log's policy chose to show")
+    return out

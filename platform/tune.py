@@ -102,7 +102,7 @@ def _introduce(console, e, trials, plan, folder) -> None:
                   f"{e.population.shards * e.population.users_per_shard} users at a time; "
                   f"scored on {e.population.eval_users:,} held-out users")
     if any(t["kind"] == "rllib" for t in trials):
-        console.print(f"          the slowest row sets it: RLlib's PPO makes about {RLLIB_RATE:,} env steps/s on one core, "
+        console.print(f"          set by the slowest row: RLlib's PPO makes about {RLLIB_RATE:,} env steps/s on one core, "
                       f"{e.budget.env_steps / RLLIB_RATE:.0f} s a seed")
     console.print(f"resources: {plan} CPUs\nresults: {folder}", soft_wrap=True)
 
@@ -123,12 +123,13 @@ def _dry_run(e, trials, plan) -> int:
 
 
 def _conclude(console, folder, verbose) -> int:
-    from . import report
+    from . import estimates, report
 
     try:
         report.print_leaderboard(folder, console)
         console.print(f"\n[bold]{report.answer(folder)}[/bold]")
-        _print_estimates(console, folder)
+        for line in estimates.lines(folder):
+            console.print(line, soft_wrap=True)
         console.print(f"report: {report.write_report(folder)}", soft_wrap=True)
     except (OSError, ValueError, KeyError) as error:
         if verbose:
@@ -136,19 +137,6 @@ def _conclude(console, folder, verbose) -> int:
         console.print(f"[red]no report[/red]: {error} (folder {folder})")
         return 1
     return 0
-
-
-def _print_estimates(console, folder) -> None:
-    """Off-policy estimates of the trained policies on the log itself, where the experiment asked for them."""
-    import json
-
-    if not (folder / "estimates.json").exists():
-        return
-    from .estimates import sentence
-
-    console.print("\nrewards a row of the log, estimated off-policy:")
-    for trial, found in json.loads((folder / "estimates.json").read_text()).items():
-        console.print("  " + sentence(trial, found, any(name != "direct_method" for name in found)), soft_wrap=True)
 
 
 if __name__ == "__main__":
