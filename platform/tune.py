@@ -102,8 +102,8 @@ def _introduce(console, e, trials, plan, folder) -> None:
                   f"{e.population.shards * e.population.users_per_shard} users at a time; "
                   f"scored on {e.population.eval_users:,} held-out users")
     if any(t["kind"] == "rllib" for t in trials):
-        console.print(f"          set by the slowest row: RLlib's PPO makes about {RLLIB_RATE:,} env steps/s on one core, "
-                      f"{e.budget.env_steps / RLLIB_RATE:.0f} s a seed")
+        console.print(f"          set by the slowest row: RLlib's PPO makes about {RLLIB_RATE:,} env steps/s on one "
+                      f"core, {e.budget.env_steps / RLLIB_RATE:.0f} s a seed")
     console.print(f"resources: {plan} CPUs\nresults: {folder}", soft_wrap=True)
 
 
