@@ -73,13 +73,15 @@ class Algorithm(ABC):
 
     Config: ClassVar[type]
     rollout_steps: int = 1         # T: steps of every user between two calls of `learn`
-    tasks: ClassVar[str] = "any"   # what batches make sense: "any", or "sequences" when T = 1 from a log does not
+    tasks: ClassVar[str] = "any"   # what it learns from: "any", or "sequences" of its own actions, never a log
 
     def __init__(self, obs_space, action_space, config=None, seed: int = 0, items: np.ndarray | None = None):
         self.obs_space, self.action_space = obs_space, action_space
         self.config = self.Config() if config is None else config
         self.seed, self.items = seed, items                # items: [A, D] features of the static catalogue, or None
         self.rollout_steps = getattr(self.config, "rollout_steps", type(self).rollout_steps)
+        if self.rollout_steps < 1:
+            raise ValueError(f"rollout_steps = {self.rollout_steps} must be at least 1")
 
     @abstractmethod
     def act(self, obs, rng: np.random.Generator, explore: bool = True, mask: np.ndarray | None = None):

@@ -62,7 +62,7 @@ class World(NamedTuple):
 def load_world(path: str, min_item_rows: int, dimensions: int, world_seed: int) -> World:
     """Read and fit a log once a process; ValueError says what is wrong with the file."""
     log = logs.read(path) if path else logs.default_movies()
-    frame = log.frame
+    frame = log.frame[log.frame["reward"].notna()]        # an unknown reward is neither a like nor a skip
     counts = frame["item"].value_counts()
     kept = set(counts.index[counts >= min_item_rows])
     if len(kept) < 2:
@@ -131,15 +131,18 @@ class Logged(VectorEnv):
 
     def _begin(self, rows):
         state, world = self.state, self.world
-        split = np.clip(self.user[rows] // SPLIT_SIZE, 0, len(SPLITS) - 1)
-        sizes = np.array([len(group) for group in world.groups])
-        number = self.user[rows] % SPLIT_SIZE % sizes[split]
-        starts = np.concatenate([[0], np.cumsum(sizes)])[split]
-        who = np.concatenate(world.groups)[starts + number]                # the log's user behind each simulated one
+        who = self.person(self.user[rows])
         mean, root = world.taste.user_mean[who], world.root[who]
         _draw(self.params.world_seed, self.user[rows], rows, mean, root, state["taste"])
         state["allowed"][rows] = True
         state["history"][rows] = 0.0
+
+    def person(self, user: np.ndarray) -> np.ndarray:
+        """The log's user behind each simulated one: ids ``[n]`` -> row numbers of the fitted users."""
+        split = np.clip(user // SPLIT_SIZE, 0, len(SPLITS) - 1)
+        sizes = np.array([len(group) for group in self.world.groups])
+        starts = np.concatenate([[0], np.cumsum(sizes)])[split]
+        return np.concatenate(self.world.groups)[starts + user % SPLIT_SIZE % sizes[split]]
 
     def _advance(self, action, active):
         state, n = self.state, self.num_envs
@@ -164,12 +167,12 @@ class Logged(VectorEnv):
     def _oracle(self):
         return self.probabilities().argmax(axis=1)
 
-    def log_batch(self) -> dict[str, Any]:
-        """The log's rows of the training users as a batch ``[1, rows]``, fields named as in a transition.
+    def log_batch(self, split: str = "train") -> dict[str, Any]:
+        """The log's rows of the users of ``split`` as a batch ``[1, rows]``, fields named as in a transition.
 
         The observation is the history the user would have shown, sessions cut every ``impressions`` rows.
         """
-        world, order = self.world, self.log_order()
+        world, order = self.world, self.log_order(split)
         user, item, like = (world.rows[name][order] for name in ("user", "item", "like"))
         obs = np.zeros((len(order), self._width), np.float32)
         next_obs, last = np.zeros_like(obs), np.zeros(len(order), bool)
@@ -179,9 +182,9 @@ class Logged(VectorEnv):
                 "log_prob": (np.log(world.rows["propensity"][order])[None].astype(np.float32) if world.has_propensities
                              else np.full((1, len(order)), np.nan, np.float32))}
 
-    def log_order(self) -> np.ndarray:
-        """The row numbers (of ``world.rows``) that `log_batch` holds: training users, user by user, in time order."""
-        rows = np.flatnonzero(np.isin(self.world.rows["user"], self.world.groups[0]))
+    def log_order(self, split: str = "train") -> np.ndarray:
+        """The row numbers (of ``world.rows``) that `log_batch` holds: user by user, in time order."""
+        rows = np.flatnonzero(np.isin(self.world.rows["user"], self.world.groups[list(SPLITS).index(split)]))
         return rows[np.argsort(self.world.rows["user"][rows], kind="stable")]
 
     def item_names(self) -> list[str]:

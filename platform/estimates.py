@@ -1,7 +1,8 @@
 """What a trained policy is worth on the rows of the log itself, without the simulator: off-policy estimates.
 
 The policy valued is the greedy one that would be deployed; on a row it stands on the item it would have shown.  The
-reward model is cross-fitted: a row is valued by a model that never saw it.
+rows are those of the log's test users, whom no policy learnt from, and the reward model is cross-fitted: a row is
+valued by a model that never saw it.  The intervals take rows as independent.
 """
 import json
 from pathlib import Path
@@ -19,7 +20,7 @@ def estimate(env, policy, names: list[str], folds: int = 2) -> dict[str, dict[st
 
     Returns value, low, high (95 %), effective_sample_size and rows by estimator: rewards a row.
     """
-    log = {name: value[0] for name, value in env.log_batch().items()}
+    log = {name: value[0] for name, value in env.log_batch("test").items()}
     keep = np.unique(np.linspace(0, len(log["action"]) - 1, min(ROWS, len(log["action"]))).astype(np.int64))
     log = {name: value[keep] for name, value in log.items()}
     chosen = policy.act(log["obs"], np.random.Generator(np.random.Philox(key=1)), explore=False)[0]
@@ -36,7 +37,7 @@ def estimate(env, policy, names: list[str], folds: int = 2) -> dict[str, dict[st
 def _reward_model(env, keep: np.ndarray, folds: int) -> np.ndarray:
     """P(like) ``[rows, A]`` of every item for each kept row's user, from a fit on the rows of the other folds."""
     rows, world = env.world.rows, env.world
-    order = env.log_order()[keep]
+    order = env.log_order("test")[keep]
     users, items = len(world.taste.user_mean), len(env.items)
     fold = np.arange(len(rows["user"])) % folds
     out = np.zeros((len(order), items), np.float32)

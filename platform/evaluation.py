@@ -13,21 +13,34 @@ from envs.core import SPLITS
 
 from .workers import is_ours, make_env, stable_seed
 
-BLOCK = 100                                               # users of a block
+BLOCK = 100                                               # users of a block, where all users are different people
+BLOCKS = 20                                               # blocks, where several users stand for one person of a log
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _env(env_id: str, params: str, users: int):
     return make_env(env_id, json.loads(params), users, autoreset="disabled")
 
 
 def _blocks(env_id, env_params, split, users):
-    """(block number, environment, reset seed, user ids) of every block; the last one may be smaller."""
-    for block, start in enumerate(range(0, users, BLOCK)):
-        n = min(BLOCK, users - start)
-        env = _env(env_id, json.dumps(env_params), n)
-        ids = SPLITS[split] + start + np.arange(n) if is_ours(env_id) else None
-        yield block, env, stable_seed(env_id, split, block), ids
+    """(block number, environment, reset seed, user ids) of every block.
+
+    Blocks are what intervals are made of, so no person may stand in two of them: users drawn from the same person of
+    a log (``env.person``) share a block.
+    """
+    ids = SPLITS[split] + np.arange(users) if is_ours(env_id) else np.arange(users)
+    cuts = np.arange(BLOCK, users, BLOCK)
+    person = getattr(_env(env_id, json.dumps(env_params), 1), "person", None)
+    if person is not None:
+        who = person(ids)
+        order = np.argsort(who, kind="stable")
+        ids, who = ids[order], who[order]
+        starts = np.flatnonzero(np.diff(who)) + 1                           # where another person begins
+        wanted = np.arange(1, BLOCKS) * users / BLOCKS
+        cuts = np.unique(starts[np.searchsorted(starts, wanted).clip(0, len(starts) - 1)]) if len(starts) else starts
+    for block, part in enumerate(np.split(ids, cuts)):
+        env = _env(env_id, json.dumps(env_params), len(part))
+        yield block, env, stable_seed(env_id, split, block), part if is_ours(env_id) else None
 
 
 def score(env_id: str, env_params: dict, policy, split: str, users: int,

@@ -283,6 +283,8 @@ def _check_ours(entry: Entry, env) -> None:
     for params in examples(entry.params):
         found(env.single_observation_space, env.single_action_space, make_config(found, params), 0,
               getattr(env, "items", None))
+    if entry.from_log and found.tasks == "sequences":
+        raise ValueError(f"from_log = true: {entry.name} learns from its own actions only, it cannot learn from a log")
     if entry.from_log and not hasattr(env, "log_batch"):
         raise ValueError("from_log = true needs an environment fitted to a log (recloop/Logged-v0)")
 

@@ -2,23 +2,27 @@
 import contextlib
 import datetime
 import json
+import math
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from . import experiment as ex
 
 QUIET = {"RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_DEDUP_LOGS": "0",
-         "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+         "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
          "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "999999", "PYTHONWARNINGS": "ignore",
-         "TUNE_GLOBAL_CHECKPOINT_S": "2", "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0"}
+         "TUNE_GLOBAL_CHECKPOINT_S": "2", "TUNE_DISABLE_SIGINT_HANDLER": "1", "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0"}
 
 
 class Failed(RuntimeError):
@@ -29,6 +33,8 @@ def new_folder(e: ex.Experiment, out: str | None) -> Path:
     """The folder of a fresh run; `ex.Problem` when the named one is taken."""
     if out:
         folder = Path(out).resolve()
+        if folder.is_file():
+            raise ex.Problem(f"--out {out}: is a file; name a folder")
         if folder.exists() and any(folder.iterdir()):
             raise ex.Problem(f"--out {out}: the folder is not empty; name a new one, or continue it with "
                              f"--resume {out}")
@@ -52,16 +58,20 @@ def saved_experiment(folder: str | Path) -> ex.Experiment:
 
 def run(e: ex.Experiment, folder: Path, console, address: str | None = None) -> Path:
     """Run (or continue) an experiment; returns the folder.  Raises `Failed` after writing what there is."""
-    started = time.time()
-    write_whole(folder / "machine.json", json.dumps(machine(e) | {"started": _now()}, indent=1))
+    started, path = time.time(), folder / "machine.json"
+    before = json.loads(path.read_text()) if path.exists() else {}          # a continued run keeps its beginning
+    record = machine(e) | {"started": before.get("started", _at(started)),
+                           "commands": [*before.get("commands", []), " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])]}
     with cluster(e, address):
+        write_whole(path, json.dumps(record, indent=1))
         frozen = search(e, folder, console)
         failed = race(frozen, folder, console)
     conclude(frozen, folder)
     if not failed:
         keep_last_checkpoints(folder)
-    write_whole(folder / "machine.json", json.dumps(machine(e) | {"started": _at(started), "finished": _now(),
-                                                                  "wall_s": round(time.time() - started, 1)}, indent=1))
+    wall = before.get("wall_s", 0.0) + time.time() - started
+    write_whole(path, json.dumps(record | {"finished": _now(), "wall_s": round(wall, 1)}, indent=1))
+    (folder / "errors.txt").unlink(missing_ok=True)
     if failed:
         write_whole(folder / "errors.txt", "\n\n".join(failed))
         reasons = [error.strip().splitlines()[-1] for error in failed]
@@ -81,6 +91,7 @@ def cluster(e: ex.Experiment, address: str | None):
 
     mine = not ray.is_initialized()
     if mine and address:
+        reachable(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     elif mine:
         ray.init(address="local", num_cpus=ex.cpus(e), include_dashboard=False, log_to_driver=False,
@@ -93,6 +104,17 @@ def cluster(e: ex.Experiment, address: str | None):
     finally:
         if mine:
             ray.shutdown()
+
+
+def reachable(address: str) -> None:
+    """`ex.Problem` when nobody answers at host:port (Ray itself would try for minutes)."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host:                                           # "auto", "local": Ray's own words
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError) as error:
+        raise ex.Problem(f"--address {address}: no Ray cluster answers there ({error})") from None
 
 
 def search(e: ex.Experiment, folder: Path, console) -> ex.Experiment:
@@ -114,9 +136,14 @@ def _search_one(e, trial, folder, console):
     from ray import tune
 
     space = {key: tune_space(value) for key, value in trial["space"].items()}
-    grid = any("grid" in value for value in trial["space"].values())
-    searcher = None
-    if e.search.searcher == "optuna" and not grid:
+    grids = [len(value["grid"]) for value in trial["space"].values() if "grid" in value]
+    only_grid = len(grids) == len(trial["space"])
+    samples = 1 if only_grid else e.search.trials
+    total = samples * math.prod(grids)
+    from ray.tune.search.basic_variant import BasicVariantGenerator
+
+    searcher: Any = BasicVariantGenerator(random_state=trial["seed"])
+    if e.search.searcher == "optuna" and not grids:
         import optuna
         from ray.tune.search.optuna import OptunaSearch
 
@@ -125,13 +152,11 @@ def _search_one(e, trial, folder, console):
     scheduler = tune.schedulers.ASHAScheduler(max_t=e.budget.reports, grace_period=max(1, e.budget.reports // 4),
                                               metric=e.search.metric, mode=e.search.mode) \
         if e.search.scheduler == "asha" and e.budget.reports > 1 else None
-    config = tune.TuneConfig(search_alg=searcher, scheduler=scheduler, num_samples=e.search.trials, reuse_actors=True,
+    config = tune.TuneConfig(search_alg=searcher, scheduler=scheduler, num_samples=samples, reuse_actors=True,
                              trial_dirname_creator=_dirname)
-    if not e.search.metric:
-        raise ex.Problem("search.metric is empty")
-    console.print(f"searching {trial['label']}: {e.search.trials} trials over {', '.join(space)}")
+    console.print(f"searching {trial['label']}: {total} trials over {', '.join(space)}")
     results, _ = _tune(config, {"trial": {k: v for k, v in trial.items() if k != "space"}, "search": space}, folder,
-                       f"search-{trial['label'].replace(' ', '_')}", e, e.search.trials, console)
+                       f"search-{trial['label'].replace(' ', '_')}", e, total, console)
     good = [r for r in results if r.metrics and e.search.metric in r.metrics]
     if not good:
         raise Failed(f"no trial of the search for {trial['label']} finished")
@@ -242,12 +267,14 @@ def _calibrate(e, folder, scores):
     found = env.calibration()
     oracle = scores[scores.kind == "bound"]
     random = scores[(scores.kind == "reference") & (scores.algorithm == "random")]
-    users = oracle.users.sum()
-    error = float(((oracle.return_sd**2 * oracle.users).sum() / users / users) ** 0.5) if users else float("nan")
-    gap = float((oracle.return_mean * oracle.users).sum() / users - (random.return_mean * random.users).sum() / users)
+    users, blocks = oracle.users.sum(), len(oracle)
+    level = (oracle.return_mean * oracle.users).sum() / users
+    error = float((((oracle.return_mean - level) ** 2 * oracle.users).sum() / (blocks - 1) / users) ** 0.5) \
+        if blocks > 1 else float("nan")                    # blocks hold different people
+    gap = float(level - (random.return_mean * random.users).sum() / random.users.sum())
     positive = sum(gain > 0 for gain in found["gain_splits"])
     teaches = positive == len(found["gain_splits"]) and gap >= 10 * error
-    if users < 100:
+    if blocks < 10 or users < 100:
         error, teaches = float("nan"), positive == len(found["gain_splits"])     # too few users to judge the gap
     why = (f"held-out likelihood beats the base rate in {positive} of {len(found['gain_splits'])} splits; the oracle "
            f"is {gap:.2f} likes a session above random, "
@@ -291,7 +318,7 @@ def machine(e: ex.Experiment) -> dict:
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent,
                             check=False).stdout.strip()
     return {"versions": versions, "commit": commit, "cores": ex.cpus(e), "python": standard.python_version(),
-            "system": standard.platform(), "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])}
+            "system": standard.platform()}
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -118,7 +118,12 @@ class Race(tune.Trainable):
 
     @classmethod
     def default_resource_request(cls, config):
-        bundles = [{"CPU": max(1, config["trial"]["learner_threads"])}] + [{"CPU": 1}] * config["trial"]["workers"]
+        import ray
+
+        learner = {"CPU": max(1, config["trial"]["learner_threads"])}
+        if "learner" in ray.cluster_resources():           # cluster.yaml: learners stay on the head, beside the results
+            learner["learner"] = 1
+        bundles = [learner] + [{"CPU": 1}] * config["trial"]["workers"]
         return tune.PlacementGroupFactory(bundles, strategy="PACK")
 
     def setup(self, config):

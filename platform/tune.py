@@ -67,6 +67,9 @@ def _run(args) -> int:
     from . import experiment, race
 
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+    if args.resume and (args.experiment or args.set or args.data or args.out or args.smoke):
+        raise experiment.Problem("--resume continues a run as it was: leave out EXPERIMENT, --set, --data, --out and "
+                                 "--smoke")
     if args.resume:
         e = race.saved_experiment(args.resume)
     else:
@@ -77,6 +80,8 @@ def _run(args) -> int:
     trials = experiment.trials(e, "final")
     if args.dry_run:
         return _dry_run(e, trials, plan)
+    if args.address:
+        race.reachable(args.address)
     from pathlib import Path
 
     from rich.console import Console

@@ -27,14 +27,14 @@ def test_the_best_item_is_valued_at_its_rate(shop):
     popular = find_algorithm("popularity")(shop.single_observation_space, shop.single_action_space, items=shop.items)
     popular.learn(Transition(**shop.log_batch()))
     found = estimates.estimate(shop, popular, ["direct_method", "ips", "snips", "doubly_robust"])
-    log = {name: value[0] for name, value in shop.log_batch().items()}
+    log = {name: value[0] for name, value in shop.log_batch("test").items()}
     best = log["action"] == 2
     by_hand = {"ips": np.mean(log["reward"] * best / .2), "snips": log["reward"][best].mean()}
     for name, value in by_hand.items():                    # popularity always stands on the third item
         assert found[name]["value"] == pytest.approx(value, rel=1e-6)
     for name in found:
         assert found[name]["low"] < found[name]["value"] < found[name]["high"]
-        assert abs(found[name]["value"] - .6) < .05
+        assert abs(found[name]["value"] - .6) < .09
     assert found["ips"]["effective_sample_size"] == pytest.approx(best.sum())
     assert found["doubly_robust"]["high"] - found["doubly_robust"]["low"] < found["ips"]["high"] - found["ips"]["low"]
 
@@ -51,6 +51,6 @@ def test_a_row_is_valued_by_a_model_that_never_saw_it(shop):
         after = estimates._reward_model(shop, keep, 2)
     finally:
         rows[:] = kept
-    mine = shop.log_order()[keep] % 2 == 0
+    mine = shop.log_order("test")[keep] % 2 == 0
     np.testing.assert_array_equal(before[mine], after[mine])
     assert np.abs(before[~mine] - after[~mine]).max() > 0.05

@@ -87,8 +87,8 @@ class A2C(Algorithm):
         return {"total": total, "policy_loss": policy, "value_loss": critic, "entropy": entropy}
 
     def learn(self, batch):
-        if len(batch.reward) == 1 and not batch.ends.all():
-            raise ValueError("a2c learns from sequences: T = 1 rows of a log are not enough, use T > 1")
+        if np.isnan(batch.log_prob).any():
+            raise ValueError("a2c learns from what its own policy did: it cannot learn from a log")
         losses = self.loss(batch)
         self.optimizer.zero_grad(set_to_none=True)
         losses["total"].backward()
