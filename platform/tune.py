@@ -74,7 +74,7 @@ def _run(args) -> int:
         e = race.saved_experiment(args.resume)
     else:
         e = experiment.read(args.experiment or "quickstart", args.set, args.data, args.smoke)
-    plan = f"{e.resources.workers} workers"
+    plan = f"{1 + e.resources.workers} CPUs a trial, on the cluster"
     if not args.address:
         plan = experiment.check_resources(e, args.experiment or "quickstart", experiment.cpus(e))
     trials = experiment.trials(e, "final")
@@ -109,7 +109,7 @@ def _introduce(console, e, trials, plan, folder) -> None:
     if any(t["kind"] == "rllib" for t in trials):
         console.print(f"          set by the slowest row: RLlib's PPO makes about {RLLIB_RATE:,} env steps/s on one "
                       f"core, {e.budget.env_steps / RLLIB_RATE:.0f} s a seed")
-    console.print(f"resources: {plan} CPUs\nresults: {folder}", soft_wrap=True)
+    console.print(f"resources: {plan}\nresults: {folder}", soft_wrap=True)
 
 
 def _dry_run(e, trials, plan) -> int:
@@ -123,7 +123,7 @@ def _dry_run(e, trials, plan) -> int:
     for trial in trials:
         print(f"final   {trial['label']:24} seed {trial['seed_number']}  {trial['budget']:>10,} env steps  "
               f"{trial['params']}")
-    print(f"resources: {plan} CPUs")
+    print(f"resources: {plan}")
     return 0
 
 
