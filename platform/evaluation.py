@@ -45,7 +45,14 @@ def _blocks(env_id, env_params, split, users):
 
 def score(env_id: str, env_params: dict, policy, split: str, users: int,
           explore: bool = False) -> list[dict[str, float]]:
-    """One row a block of ``split`` (validation or test): block, users, and the means over its users."""
+    """One row a block of ``split`` (validation or test): block, users, and the means over its users.
+
+    Where the environment can compute the return of a policy exactly, that is the one row (a session of every user).
+    """
+    one = _env(env_id, json.dumps(env_params), 1)
+    if hasattr(one, "exact_return"):
+        value = exactly(one, policy)
+        return [{"block": 0, "users": users, "return_mean": value, "return_sd": 0.0, "exact": True}]
     rows = []
     for block, env, seed, ids in _blocks(env_id, env_params, split, users):
         result = evaluate(env, policy, seed, make_rng(seed), ids, explore)
@@ -53,6 +60,24 @@ def score(env_id: str, env_params: dict, policy, split: str, users: int,
                      "return_sd": float(result["return"].std()), "length_mean": float(result["length"].mean()),
                      "reward_mean": float(result["reward"].mean())})
     return rows
+
+
+def exactly(env, policy) -> float:
+    """The exact expected return of ``policy`` without exploration (None: of the optimum).
+
+    A policy that is indifferent between all actions everywhere is uniformly random; where one is indifferent between
+    some, the first draw of its ties decides.
+    """
+    if policy is None:
+        return env.optimal_return()
+    indifferent = []
+
+    def act(obs):
+        action, log_prob = policy.act(obs, make_rng(stable_seed("exact")), False)
+        indifferent.append(np.exp(log_prob).max() < 1.0 and np.ptp(log_prob) == 0.0)
+        return action
+    value = env.exact_return(act)
+    return env.random_return() if all(indifferent) else value
 
 
 def mean_return(rows: list[dict[str, float]]) -> float:

@@ -445,6 +445,8 @@ def trials(e: Experiment, stage: str) -> list[dict[str, Any]]:
 
 def _fixed(e: Experiment, env, common) -> list[dict[str, Any]]:
     """The rows that do not learn from interaction: bounds and today's policy (on the way, only random collects)."""
+    from .workers import stable_seed
+
     names, on_the_way = ["random"], e.score != "session"
     if hasattr(env, "log_batch") and not on_the_way:
         names.append("popularity")
@@ -455,6 +457,7 @@ def _fixed(e: Experiment, env, common) -> list[dict[str, Any]]:
     return [{**common, "label": label(given[name]) if name in given else name,
              "kind": "bound" if name == "oracle" else "reference", "name": name,
              "params": given[name].params if name in given else many, "from_log": name == "popularity",
-             "budget": e.budget.env_steps if on_the_way else 0, "workers": 0, "seed_number": 0, "stage": "final",
-             "space": {}, "seed": 0, "tell_story": hasattr(env, "item_names") and not on_the_way}
-            for name in names]
+             "budget": e.budget.env_steps if on_the_way else 0, "workers": 0, "seed_number": number, "stage": "final",
+             "space": {}, "seed": stable_seed(e.name, "final", name, number) if on_the_way else 0,
+             "tell_story": hasattr(env, "item_names") and not on_the_way}
+            for name in names for number in range(e.seeds if on_the_way else 1)]

@@ -59,6 +59,11 @@ class Results:
         return self.experiment.get("score") or "session"
 
     @property
+    def exact(self) -> bool:
+        """Whether scores are computed instead of sampled from users."""
+        return "exact" in self.scores and len(self.scores) > 0 and bool((self.scores.exact == True).all())  # noqa: E712
+
+    @property
     def sign(self) -> int:
         """−1 where less is better.  Scores are kept as "more is better" (minus the regret) and shown with this sign."""
         return -1 if self.measure == "regret" else 1
@@ -156,7 +161,8 @@ def leaderboard(folder: str | Path | Results) -> pd.DataFrame:
     """One row per algorithm, best first (in the experiment's order where the log teaches nothing).
 
     mean, low, high: the score (return of a session, reward a step, or regret) with the 95 % interval; share: of the
-    way from random to the bound; share_reference: from random to today's policy; difference…: to today's policy, paired over users.
+    way from random to the bound; share_reference: from random to today's policy; difference…: to that, paired over
+    users.
     """
     r = folder if isinstance(folder, Results) else Results(folder)
     zero, one = r.ends()
@@ -385,7 +391,9 @@ def notes(r: Results, board: pd.DataFrame, trials: list[dict]) -> list[str]:
     if (learners.seeds == 1).any():
         found.append("a learner with one seed: its interval speaks of other users only, not of other runs"
                      if r.measure == "session" else "a learner with one run has no interval")
-    if len(r.users) == 1 and r.measure == "session":
+    if r.exact:
+        found.append("scores are exact expected returns (dynamic programming): the intervals speak of other runs")
+    elif len(r.users) == 1 and r.measure == "session":
         found.append("one block of users: the intervals speak of other runs only, not of other users")
     steps = learners.env_steps.dropna()
     if len(steps) and steps.max() > 1.01 * steps.min():
