@@ -7,6 +7,7 @@ import functools
 import json
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -426,7 +427,11 @@ def write_report(folder: str | Path) -> Path:
 
 
 def write_figures(folder: str | Path, target: str | Path) -> list[Path]:
-    """Write the figures as SVG files and the leaderboard as Markdown into ``target``; returns their paths."""
+    """Write the figures as SVG files and the leaderboard as Markdown into ``target``; returns their paths.
+
+    Pages (Markdown) beside ``target`` that mark a place for this table, from ``<!-- table NAME -->`` to
+    ``<!-- end -->``, get the new one.
+    """
     r, target = Results(folder), Path(target)
     board, name = leaderboard(r), r.experiment["name"]
     show = number(board)
@@ -448,6 +453,13 @@ def write_figures(folder: str | Path, target: str | Path) -> list[Path]:
     paths[-1].write_text("\n".join([f"# {r.experiment.get('question') or name}", "", answer(folder), "", *table, "",
                                     f"Printed by {command}, {r.experiment['budget']['env_steps']:,} steps a trial on "
                                     f"`{r.experiment['env']['id']}`.", ""]))
+    place = re.compile(rf"(<!-- table {re.escape(name)} -->\n).*?(<!-- end -->)", re.S)
+    for page in sorted(target.resolve().parent.glob("*.md")):
+        old = page.read_text()
+        new = place.sub(lambda found: found[1] + "\n".join(table) + "\n" + found[2], old)
+        if new != old:
+            page.write_text(new)
+            paths.append(page)
     return paths
 
 

@@ -94,6 +94,8 @@ algorithms:
 def test_a_regret_experiment_from_file_to_page(tmp_path, ray_session, capsys):
     path, out, figures = tmp_path / "toy.yaml", tmp_path / "run", tmp_path / "figures"
     path.write_text(EXPERIMENT)
+    chapter = tmp_path / "chapter.md"
+    chapter.write_text("before\n<!-- table toy -->\nold\n<!-- end -->\n<!-- table other -->\nkept\n<!-- end -->\n")
     assert tune.main([str(path), "--out", str(out), "--figures", str(figures)]) == 0
     board = report.leaderboard(out).set_index("algorithm")
     assert list(board.index) == ["thompson", "ε = 1/t", "random"] and list(board.seeds) == [30, 30, 30]
@@ -113,6 +115,9 @@ def test_a_regret_experiment_from_file_to_page(tmp_path, ray_session, capsys):
     assert "Lai &amp; Robbins" in page and "per session" not in page
     assert {p.name for p in figures.iterdir()} == {"toy.md", "toy-dots.svg", "toy-regret.svg", "toy-shown.svg"}
     assert (figures / "toy-regret.svg").read_text().startswith("<svg xmlns=")
+    text = chapter.read_text()
+    assert text.startswith("before\n<!-- table toy -->\n| algorithm | regret after 300 interactions |")
+    assert "old" not in text and "kept" in text and "| ε = 1/t |" in text
     assert "thompson" in capsys.readouterr().out
 
 
