@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 HERE = Path(__file__).resolve().parent.parent / "tune_configs"
 REFERENCES = ("random", "popularity")                     # rows that do not learn from interaction
+BEHAVIOUR = "the log's policy"                            # the row of the policy that wrote the experiment's log
 SEARCH_WORDS = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2, "lograndint": 2, "choice": None,
                 "grid": None}
 INVERSE = ("ips", "snips", "doubly_robust")               # estimators that divide by a propensity
@@ -53,6 +54,16 @@ class Entry(Model):
     label: str = ""
     params: dict[str, Any] = {}
     from_log: bool | None = None
+    online: bool = True
+
+
+class Log(Model):
+    """A log of simulated users for every seed: the policy ``name`` learns for ``env_steps``, then shows ``rows``."""
+
+    name: str
+    params: dict[str, Any] = {}
+    env_steps: int = Field(0, ge=0)
+    rows: int = Field(ge=1)
 
 
 class Search(Model):
@@ -84,6 +95,7 @@ class Experiment(Model):
     reference: str = ""
     search: Search = Search()
     resources: Resources = Resources()
+    log: Log | None = None
     estimates: list[Literal["direct_method", "ips", "snips", "doubly_robust"]] = []
 
 
@@ -250,12 +262,19 @@ def _check(e: Experiment, path: str) -> None:
             if entry.rllib:
                 _check_rllib(entry, env)
             else:
-                _check_ours(entry, env, e.population.replications)
+                _check_ours(entry, env, e.population.replications, e.log is not None)
         except ValueError as error:
             raise Problem(f"{where} ({label(entry)}): {error}") from None
-    if e.reference and e.reference not in labels and e.reference not in REFERENCES:
-        raise Problem(f"{path}: reference = '{e.reference}' is no row; valid are: "
-                      f"{', '.join([*labels, *REFERENCES])}")
+    valid = [*labels, *REFERENCES, *([BEHAVIOUR] if e.log else [])]
+    if e.reference and e.reference not in valid:
+        raise Problem(f"{path}: reference = '{e.reference}' is no row; valid are: {', '.join(valid)}")
+    if e.log:
+        try:
+            if not hasattr(env.single_action_space, "n") or hasattr(env, "log_batch"):
+                raise ValueError(f"{e.env.id} needs no log of its own, or shows more than one item a step")
+            _check_ours(Entry(name=e.log.name, params=e.log.params), env)
+        except ValueError as error:
+            raise Problem(f"{path}: log ({e.log.name}): {error}") from None
     if e.reference == "popularity" and not hasattr(env, "log_batch"):
         raise Problem(f"{path}: reference = 'popularity' needs an environment fitted to a log; {e.env.id} has none")
     if e.budget.env_steps < users:
@@ -311,7 +330,7 @@ def _check_env(e: Experiment, path: str):
         raise Problem(f"{path}: env ({e.env.id}): {error}") from None
 
 
-def _check_ours(entry: Entry, env, replications: int = 1) -> None:
+def _check_ours(entry: Entry, env, replications: int = 1, log: bool = False) -> None:
     from custom_algos import find_algorithm
     from custom_algos.core import make_config
 
@@ -332,8 +351,11 @@ def _check_ours(entry: Entry, env, replications: int = 1) -> None:
               getattr(env, "items", None))
     if entry.from_log and found.tasks == "sequences":
         raise ValueError(f"from_log = true: {entry.name} learns from its own actions only, it cannot learn from a log")
-    if entry.from_log and not hasattr(env, "log_batch"):
-        raise ValueError("from_log = true needs an environment fitted to a log (recloop/Logged-v0)")
+    if entry.from_log and not (log or hasattr(env, "log_batch")):
+        raise ValueError("from_log = true needs a log: an environment fitted to one (recloop/Logged-v0), or the key "
+                         "log: (a policy that writes one)")
+    if not entry.online and not entry.from_log:
+        raise ValueError("online = false: a row that meets no users must learn from a log (from_log: true)")
 
 
 def examples(params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -435,6 +457,7 @@ def trials(e: Experiment, stage: str) -> list[dict[str, Any]]:
             plain = {k: v for k, v in entry.params.items() if not is_space(v)} | (many if entry.name else {})
             kind, from_log = ("rllib", False) if entry.rllib else ("ours", bool(entry.from_log))
             rows.append({**common, "label": label(entry), "kind": kind, "name": entry.rllib or entry.name,
+                         "budget": e.budget.env_steps if entry.online else 0,
                          "params": plain, "from_log": from_log, "seed_number": number, "stage": stage, "space": space,
                          "tell_story": number == 0 and hasattr(env, "item_names") and stage == "final",
                          "seed": stable_seed(e.name, stage, label(entry), number)})
@@ -460,4 +483,18 @@ def _fixed(e: Experiment, env, common) -> list[dict[str, Any]]:
              "budget": e.budget.env_steps if on_the_way else 0, "workers": 0, "seed_number": number, "stage": "final",
              "space": {}, "seed": stable_seed(e.name, "final", name, number) if on_the_way else 0,
              "tell_story": hasattr(env, "item_names") and not on_the_way}
-            for name in names for number in range(e.seeds if on_the_way else 1)]
+            for name in names for number in range(e.seeds if on_the_way else 1)] + _behaviour(e, common)
+
+
+def _behaviour(e: Experiment, common) -> list[dict[str, Any]]:
+    """The policy that wrote the log of every seed."""
+    return [{**common, "label": BEHAVIOUR, "kind": "reference", "name": e.log.name, "params": e.log.params,
+             "from_log": False, "budget": 0, "workers": 0, "seed_number": number, "stage": "final", "space": {},
+             "seed": log_seed(e, number), "tell_story": False} for number in range(e.seeds)] if e.log else []
+
+
+def log_seed(e: Experiment, number: int) -> int:
+    """The seed of the policy that writes the log of seed ``number``."""
+    from .workers import stable_seed
+
+    return stable_seed(e.name, "log", number)

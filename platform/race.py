@@ -184,9 +184,27 @@ def race(e: ex.Experiment, folder: Path, console) -> list[str]:
     from ray import tune
 
     rows = [{k: v for k, v in trial.items() if k != "space"} for trial in ex.trials(e, "final")]
+    if e.log:
+        for trial in rows:
+            trial["log"] = str(folder / "logs" / f"{trial['seed_number']}.parquet")
+        _write_logs(e, folder, console)
     _, errors = _tune(tune.TuneConfig(reuse_actors=True, trial_dirname_creator=_dirname),
                       {"trial": tune.grid_search(rows)}, folder, "final", e, len(rows), console)
     return errors
+
+
+def _write_logs(e, folder, console) -> None:
+    """The log of every seed that is not there yet."""
+    from .logbook import write_log
+    from .workers import Spec
+
+    for number in range(e.seeds):
+        path = folder / "logs" / f"{number}.parquet"
+        if not path.exists():
+            console.print(f"writing log {number + 1} of {e.seeds}: {e.log.rows:,} rows of {e.log.name} after "
+                          f"{e.log.env_steps:,} steps")
+            write_log(path, Spec(e.env.id, e.env.params, e.log.name, e.log.params, ex.log_seed(e, number)),
+                      e.log.env_steps, e.log.rows)
 
 
 def _dirname(trial) -> str:

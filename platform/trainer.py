@@ -11,8 +11,9 @@ from ray import tune
 
 from custom_algos.core import Algorithm, Transition, concat
 
-from . import checkpoint, evaluation
+from . import checkpoint, evaluation, logbook
 from .estimates import estimate
+from .experiment import BEHAVIOUR
 from .tally import Tally
 from .workers import Fleet, LocalFleet, Spec, make_algorithm, make_env, make_fleet, one_thread
 
@@ -35,8 +36,11 @@ class Ours:
         one = make_env(self.spec.env_id, self.spec.env_params, 1)
         self.algorithm = make_algorithm(self.spec, one)
         self.tally = Tally(trial["replications"], trial["budget"], int(getattr(one.single_action_space, "n", 0)))
-        if trial["from_log"]:
-            self.algorithm.learn(Transition(**one.log_batch()))
+        if trial["label"] == BEHAVIOUR:
+            self.algorithm = logbook.load_policy(trial["log"], self.spec, one)
+        elif trial["from_log"]:
+            log = logbook.read_batch(trial["log"], one) if trial.get("log") else Transition(**one.log_batch())
+            self.algorithm.learn(log)
         if trial["budget"]:
             self.fleet = make_fleet(self.spec, trial["workers"])
 
@@ -147,12 +151,13 @@ class Race(tune.Trainable):
             result |= {"curve": self.side.tally.curve, "shown": self.side.tally.shown.tolist()}
         if trial["score"] != "session":
             return result | self._collected(done) | {"time/wall_s": time.monotonic() - start, "done": bool(done)}
+        explores = trial["label"] == BEHAVIOUR             # the log's policy is judged as it was when it wrote the log
         rows = evaluation.score(trial["env_id"], trial["env_params"], self.side.policy, "validation",
-                                trial["validation_users"])
+                                trial["validation_users"], explores)
         result["eval/return_mean"] = evaluation.mean_return(rows)
         if done and trial["test_users"]:
             result["scores"] = evaluation.score(trial["env_id"], trial["env_params"], self.side.policy, "test",
-                                                trial["test_users"])
+                                                trial["test_users"], explores)
             if trial["estimates"] and trial["kind"] != "bound":
                 one = make_env(trial["env_id"], trial["env_params"], 1)
                 result["estimates"] = estimate(one, self.side.policy, trial["estimates"])
