@@ -30,6 +30,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
         "problem": "frozen_lake", "map": "8x8", "slip": 2 / 3, "horizon": 200}),
     "recloop/Boredom-v0": ("envs.tabular:Tabular", {"problem": "boredom"}),
     "recloop/Churn-v0": ("envs.tabular:Tabular", {"problem": "churn"}),
+    "recloop/SmallSlate-v0": ("envs.small_slate:SmallSlate", {}),
     "recloop/Ladder-v0": ("envs.ladder:Ladder", {}),
     "recloop/Logged-v0": ("envs.logged:Logged", {}),
 }
