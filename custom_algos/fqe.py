@@ -90,24 +90,28 @@ def fqe(model: Fitted, log: Transition, policy: Algorithm, start, gamma: float =
 
 
 def probabilities(policy: Algorithm, obs, mask=None, explore: bool = False, seed: int = 0,
-                  draws: int = 1000) -> np.ndarray:
+                  draws: int = 200) -> np.ndarray:
     """π(·|s_n) ``[N, A]`` of any policy with ``act``, from repeated draws.
 
-    Exact as soon as the known propensities of the actions drawn add up to 1 (a greedy policy: after one draw); the
-    frequencies of ``draws`` draws where they never do, because propensities are unknown or some are tiny.
+    Where propensities are known, an action has its own once it is drawn, and what is missing to 1 belongs to the
+    others in equal parts: exact after one draw of a greedy policy, and as soon as at most one action is missing.  Where
+    they are not known (NaN): the frequencies of all ``draws``.
     """
-    n = rows_of(obs)
+    n, actions = rows_of(obs), int(policy.action_space.n)
     rng, row = make_rng(seed), np.arange(n)
-    known, drawn = np.zeros((n, int(policy.action_space.n))), np.zeros((n, int(policy.action_space.n)))
-    exact = np.zeros((n, 1), bool)
+    known, drawn = np.zeros((n, actions)), np.zeros((n, actions))
+    missing = np.ones((n, actions), bool) if mask is None else np.array(mask, bool)
+    rest = np.ones(n)
     for _ in range(draws):
         action, log_prob = policy.act(obs, rng, explore, mask)
         drawn[row, action] += 1.0
         known[row, action] = np.exp(log_prob.astype(np.float64))
-        exact = known.sum(axis=1, keepdims=True) > 1.0 - 1e-6                # False where one is NaN
-        if exact.all():
+        missing[row, action] = False
+        rest = np.maximum(1.0 - known.sum(axis=1), 0.0)                      # NaN stays NaN
+        if ((rest < 1e-6) | (missing.sum(axis=1) <= 1) & ~np.isnan(rest)).all():
             break
-    chance = np.where(exact, known, drawn)
+    share = missing * (rest / np.maximum(missing.sum(axis=1), 1))[:, None]
+    chance = np.where(np.isnan(rest)[:, None], drawn, known + share)
     return chance / chance.sum(axis=1, keepdims=True)
 
 

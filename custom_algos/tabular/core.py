@@ -187,10 +187,12 @@ class Tabular(Algorithm):
 
 def check(c: TabularConfig) -> None:
     """ValueError names the parameter, its value and what is valid."""
+    most = np.finfo(float).max
     for name, low, high in (("gamma", 0, 1), ("learning_rate", 0, 1), ("epsilon_start", 0, 1), ("epsilon_end", 0, 1),
-                            ("epsilon_steps", 0, np.inf), ("passes", 1, np.inf), ("replications", 1, np.inf)):
+                            ("epsilon_steps", 0, most), ("passes", 1, most), ("replications", 1, most),
+                            ("initial_value", -most, most)):
         if not low <= (value := getattr(c, name)) <= high:
-            raise ValueError(f"{name} = {value!r} must lie in [{low}, {high}]")
+            raise ValueError(f"{name} = {value!r} must lie in [{low:g}, {high:g}]")
     if c.step_power and not 0.5 < c.step_power <= 1.0:
         raise ValueError(f"step_power = {c.step_power!r} must be 0 or in (0.5, 1]: else the steps do not average out")
 

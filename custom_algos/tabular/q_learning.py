@@ -58,14 +58,16 @@ class QLearning(Tabular):
 def conserve(q, seen, learner, state, mask, error, rows, learning_rate, coef):
     """The second equation of the docstring for every state of the batch; ``error`` and ``rows`` are zero afterwards."""
     for i in range(len(state)):
-        row, m = q[learner[i], state[i]], rows[learner[i], state[i]]                         # [A], [A]
-        n = m.sum()
+        r, s = learner[i], state[i]
+        n = rows[r, s].sum()
         if n > 0:                                    # the first row of the state moves it for all of them
-            weight = np.exp(row - row.max())
-            for b in range(len(row)):
-                if mask is not None and not mask[i, b]:
-                    weight[b] = 0.0
-            pull = error[learner[i], state[i]]                                               # [A] sums of y − Q
-            row += learning_rate * (pull - coef * (n * weight / weight.sum() - m)) / n
-            seen[learner[i], state[i]] += m
-            pull[:], m[:] = 0.0, 0
+            top, total = q[r, s].max(), 0.0
+            for b in range(q.shape[2]):
+                if mask is None or mask[i, b]:
+                    total += np.exp(q[r, s, b] - top)
+            for b in range(q.shape[2]):
+                m = rows[r, s, b]
+                weight = np.exp(q[r, s, b] - top) / total if mask is None or mask[i, b] else 0.0
+                q[r, s, b] += learning_rate * (error[r, s, b] - coef * (n * weight - m)) / n
+                seen[r, s, b] += m
+                error[r, s, b], rows[r, s, b] = 0.0, 0

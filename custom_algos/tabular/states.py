@@ -25,15 +25,16 @@ class States:
         if bins < 0 or bins == 1:
             raise ValueError(f"bins = {bins} must be 0, or at least 2 bins a number")
         self.space, self.bins = space, bins
-        self.sizes = self._sizes(space)
+        self.sizes = np.array(self._sizes(space))                            # [F]
         self.count = int(np.prod(self.sizes, dtype=object))                  # S, of any length: 2^100 is no overflow
 
     def __call__(self, obs, rows: int) -> np.ndarray:
         """ValueError where an observation is not one of the states."""
-        factors = np.concatenate(self._factors(obs, self.space, rows), axis=1)          # [M, F]
-        if (factors < 0).any() or (factors >= self.sizes).any():
+        parts = self._factors(obs, self.space, rows)
+        factors = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)         # [M, F]
+        if rows and ((factors < 0) | (factors >= self.sizes)).any():
             bad = factors[((factors < 0) | (factors >= self.sizes)).any(axis=1)][0]
-            raise ValueError(f"observation {bad.tolist()} is outside the sizes {self.sizes} of {self.space}")
+            raise ValueError(f"observation {bad.tolist()} is outside the sizes {self.sizes.tolist()} of {self.space}")
         state = factors[:, 0]
         for k in range(1, len(self.sizes)):
             state = state * self.sizes[k] + factors[:, k]
@@ -69,10 +70,11 @@ class States:
             if not ((obs == 0) | (obs == 1)).all() or (obs.sum(axis=1) != 1).any():
                 raise ValueError(f"an observation of {space} is not one-hot; bins >= 2 would cut each number into bins")
             return [obs.argmax(axis=1)[:, None]]
-        whole = obs.astype(np.int64)
+        whole = obs if obs.dtype == np.int64 else obs.astype(np.int64)
         if obs.dtype.kind == "f" and (whole != obs).any():
             raise ValueError(f"observation {obs[(whole != obs).any(axis=1)][0].tolist()} of {space} is no whole number")
-        return [whole - np.reshape(getattr(space, "start", 0), -1)]
+        start = np.asarray(getattr(space, "start", 0)).reshape(-1)
+        return [whole - start if start.any() else whole]
 
 
 def rows_of(obs) -> int:
