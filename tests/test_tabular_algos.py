@@ -202,7 +202,7 @@ def test_double_q_learning_does_not_believe_in_luck():
             algorithm.learn(first), algorithm.learn(end)
         zero = np.zeros(500, np.int64)
         seems[name] = algorithm.values(np.arange(500), zero)[:, 0].mean()
-    assert seems["q_learning"] > 0.25 and abs(seems["double_q_learning"] + 0.1) < 0.08, seems
+    assert seems["q_learning"] > 0.2 and abs(seems["double_q_learning"] + 0.1) < 0.08, seems
 
 
 # batches --------------------------------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ def test_q_learning_converges_to_the_optimum(name):
     mdp, rng = random_mdp(1), make_rng(1)
     best = value_iteration(mdp, 0.9)
     algorithm = build(name, 6, gamma=0.9, step_power=0.7)
-    for _ in range(2500):
+    for _ in range(2000):
         algorithm.learn(sample(mdp, rng, 200))
     error = np.abs(algorithm.q - best)[:, :-1].max()
     assert error < 0.02 * np.abs(best).max(), error
@@ -319,7 +319,7 @@ def test_sarsa_converges_to_the_best_soft_policy(name):
     mdp, rng = random_mdp(1), make_rng(1)
     best = value_iteration(mdp, 0.9, epsilon=0.3)
     algorithm = build(name, 6, gamma=0.9, step_power=0.7, epsilon_end=0.3, epsilon_steps=0)
-    for _ in range(2500):
+    for _ in range(2000):
         algorithm.learn(sample(mdp, rng, 200))
     error = np.abs(algorithm.q[0] - best)[:-1].max()
     assert error < 0.02 * np.abs(best).max(), error
@@ -434,6 +434,26 @@ def test_a_bandit_that_does_not_see_the_state_ends_below_random():
     sessions = np.reshape(pay, (100, 100)).sum(axis=1)
     assert sessions.mean() == pytest.approx(40.3, abs=0.5) and sessions[-10:].mean() == pytest.approx(40.3, abs=0.5)
     assert sessions.mean() < env.random_return() - 15
+
+
+@pytest.mark.parametrize("features, bands", [(4, {1000: (0.81, 0.93)}), (12, {1000: (0.03, 0.08), 5000: (0.19, 0.27)})])
+def test_tables_blow_up_with_the_number_of_features(features, bands):
+    """Greedy value, 0 random, 1 best, d binary features, ε = .1: .89 for d = 4; .05 and .23 for d = 12."""
+    env = make("LinearBandit", 10, actions=8, dim=features, context="signs", link="logistic", reward="bernoulli",
+               weight_scale=2.0, bias=True)
+    algorithm = learner("q_learning", env, bins=2, gamma=0.0, step_power=1.0, initial_value=0.5, epsilon_end=0.1,
+                        epsilon_steps=0, replications=10)
+    x = np.stack(np.meshgrid(*[[-1.0, 1.0]] * features), axis=-1).reshape(-1, features)
+    mean = 1 / (1 + np.exp(-np.c_[x, np.ones(len(x))] @ env.weights.T.astype(float)))            # [2^d, A]
+    scores = {}
+    def score(row):
+        if algorithm.steps in bands:
+            value = algorithm.q[:, algorithm.states(x, len(x))]
+            best = value == value.max(axis=2, keepdims=True)
+            found = (best * mean).sum(axis=2) / best.sum(axis=2)
+            scores[algorithm.steps] = (found.mean() - mean.mean()) / (mean.max(axis=1).mean() - mean.mean())
+    train(env, algorithm, 10 * max(bands), seed=1, report=score)
+    assert scores.keys() == bands.keys() and all(bands[t][0] < s < bands[t][1] for t, s in scores.items()), scores
 
 
 class Mediocre:
