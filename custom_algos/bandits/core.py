@@ -74,7 +74,7 @@ class Bandit(Algorithm):
         """Learn from every reward that is known by now; ``delay`` counts the steps after which it is."""
         rows = self.known(self.rows(batch), batch)
         numbers = self.update(rows) if len(rows.action) else None
-        return {"reward_mean": float(batch.reward.mean())} | (numbers or {})
+        return {"reward_mean": float(batch.reward.sum() / batch.reward.size)} | (numbers or {})
 
     def update(self, rows: Rows) -> dict[str, float] | None:
         raise TypeError(f"{type(self).__name__} does not say how it learns")
@@ -123,7 +123,7 @@ class Bandit(Algorithm):
 
     def load_policy_state(self, policy):
         for name in self.policy_arrays:
-            setattr(self, name, np.array(policy[name]))
+            setattr(self, name, np.array(policy[name], order="C"))
 
     def state_dict(self):
         learner = {name: getattr(self, name).copy() for name in self.learner_arrays}
@@ -215,26 +215,24 @@ def observe(count, total, learner, action, reward, discount, seen, ring_action, 
 @numba.njit(cache=True, error_model="numpy")
 def pick(values, share, coins, mask, action, log_prob):
     """Arg-max of ``values [N / share, A]`` per user, K times without replacement; ties by ``coins [N, K]``."""
+    left = np.empty(values.shape[1])                             # NaN, which equals nothing, where it may not be shown
     for n in range(action.shape[0]):
-        row, log_p = values[n // share], 0.0
+        r, log_p = n if share == 1 else n // share, 0.0
+        for a in range(len(left)):
+            left[a] = values[r, a] if mask is None or mask[n, a] else np.nan
         for k in range(action.shape[1]):
-            best, ties, last = -np.inf, 0, -1
-            for a in range(len(row)):
-                if row[a] < best or (mask is not None and not mask[n, a]) or (k > 0 and (action[n, :k] == a).any()):
-                    continue
-                ties, best, last = ties + 1 if row[a] == best else 1, row[a], a
+            best, ties, last = -np.inf, 0, 0
+            for a in range(len(left)):                           # loops without branches: nothing to mispredict
+                best = left[a] if left[a] > best else best
+            for a in range(len(left)):
+                top = np.int64(left[a] == best)
+                ties, last = ties + top, last + top * a          # the only one's index, if there is only one
             if ties == 0:
                 raise ValueError("a user has fewer allowed actions than slots to fill")
             if ties > 1:
-                nth = int(coins[n, k] * ties)
-                for a in range(len(row)):
-                    if row[a] == best and (mask is None or mask[n, a]) and not (k > 0 and (action[n, :k] == a).any()):
-                        if nth == 0:
-                            last = a
-                            break
-                        nth -= 1
+                last = np.flatnonzero(left == best)[int(coins[n, k] * ties)]
                 log_p -= np.log(ties)
-            action[n, k] = last
+            action[n, k], left[last] = last, np.nan
         log_prob[n] = log_p
 
 
