@@ -173,6 +173,7 @@ class ArmBandit(VectorEnv):
     def _allocate(self):
         slots = self._slots if self.params.own_arms else [0]
         self.table = np.stack([self.draw(slot) for slot in slots]) if self.given is None else self.given
+        self.nothing = np.ones((self.num_envs, 1), np.float32)
         self.top = self.table.max(axis=3)                                    # [1 or N, segments, types]
         return {"clock": np.zeros(self.num_envs, np.int64), "type": np.zeros(self.num_envs, np.int64)}
 
@@ -190,12 +191,13 @@ class ArmBandit(VectorEnv):
     def _advance(self, action, active):
         p, n = self.params, self.num_envs
         kind, clock = self.state["type"], self.state["clock"]
-        reward, delay, expected, regret = np.zeros(n, np.float32), np.zeros(n, np.int64), np.zeros(n), np.zeros(n)
+        reward, expected, regret = np.zeros(n, np.float32), np.zeros(n), np.zeros(n)
+        delay = np.zeros(n if self.law else 0, np.int64)
         score_users(action, active, kind, clock, self.table, self.top, self.changes, self.drift, self.offer, expected,
                     regret)
         answer_users(action, active, self.seed, self.user, self.session, clock, self.arms, self.offer,
                      p.reward == "gaussian", p.noise, self.law, p.delay_mean, expected, reward, delay)
-        info = {"expected_reward": expected, "regret": regret}
+        info: dict[str, np.ndarray] = {"expected_reward": expected, "regret": regret}
         if self.law:
             info["delay"] = delay
         return reward, active.copy(), info
@@ -205,7 +207,7 @@ class ArmBandit(VectorEnv):
             return self.state["type"].copy()
         if self.params.observe == "one_hot":
             return (self.state["type"][:, None] == np.arange(self.params.types)).astype(np.float32)
-        return np.ones((self.num_envs, 1), np.float32)
+        return self.nothing.copy()
 
     def _now(self):
         """Means of this moment ``[N, A]`` (of arms on offer or not)."""

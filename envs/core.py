@@ -145,20 +145,19 @@ class VectorEnv(gym.vector.VectorEnv):
             raise ValueError(f"action has shape {action.shape}, must be {self.action_space.shape}")
         if self._choices:
             action = valid_actions(action, self._choices)
-        mode = self.autoreset
-        active = np.ones(self.num_envs, bool) if mode is AutoresetMode.SAME_STEP else ~self.done
+        mode, active = self.autoreset, ~self.done         # in SAME_STEP nobody is ever done between two steps
         if mode is AutoresetMode.NEXT_STEP and self.done.any():
             self._start(np.flatnonzero(self.done))
         reward, terminated, info = self._advance(action, active)
-        truncated = np.empty(self.num_envs, bool)
-        ended = tick(active, terminated, self.horizon or 0, mode is AutoresetMode.DISABLED, self.t, truncated, self.done)
+        truncated, rests = np.empty(self.num_envs, bool), mode is AutoresetMode.DISABLED
+        ended = tick(active, terminated, self.horizon or 0, rests, self.t, truncated, self.done)
         obs = self._observe()
         if mode is AutoresetMode.SAME_STEP:
             info["final_obs"], final_mask = obs, self._mask()
             if final_mask is not None:
                 info["final_mask"] = final_mask
             if ended:
-                self._start(self._rows if ended == self.num_envs else np.flatnonzero(self.done))
+                self._start(self._rows if ended == self.num_envs else self.done.nonzero()[0])
                 obs = self._observe()
             elif final_mask is not None:                  # nobody was reset: the two masks are one
                 info["action_mask"] = final_mask
