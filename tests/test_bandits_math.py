@@ -403,6 +403,10 @@ def test_lin_ucb_equals_dense_ridge_regression(kind):
     mean, variance = model.moments(obs)
     np.testing.assert_allclose(mean, features @ theta, atol=1e-9)
     np.testing.assert_allclose(variance, np.einsum("nkp,pq,nkq->nk", features, inverse, features), atol=1e-9)
+    for i in range(3):                                              # a user alone goes another way to the same numbers
+        own = {k: v[i : i + 1] for k, v in obs.items()} if isinstance(obs, dict) else obs[i : i + 1]
+        for alone, together in zip(model.moments(own), (mean, variance), strict=True):
+            np.testing.assert_allclose(alone, together[i : i + 1], atol=1e-12)
     bound = mean + 0.7 * np.sqrt(variance)
     action, log_prob = model.act(obs, make_rng(0))
     assert (action == bound.argmax(axis=1)).all() and (log_prob == 0).all()

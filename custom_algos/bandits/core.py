@@ -132,7 +132,7 @@ class Bandit(Algorithm):
     def load_state_dict(self, state):
         self.load_policy_state(state)
         for name in self.learner_arrays:
-            setattr(self, name, np.array(state[name]))
+            setattr(self, name, np.array(state[name], order="C"))
         self.clock, self.pending = int(state["clock"]), tree_map(np.array, state["pending"])
 
     # acting ------------------------------------------------------------------------------------------------------
