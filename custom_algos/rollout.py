@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import Algorithm, Transition, tree_map
+from .core import Algorithm, Transition, stack, tree_map
 
 Seen = tuple[Any, np.ndarray | None]             # what the agent sees now: (observation [N, …], mask [N, A] or None)
 
@@ -34,21 +34,19 @@ def collect(env, algorithm: Algorithm, seen: Seen, steps: int, rng: np.random.Ge
     if (mode := env.metadata.get("autoreset_mode")) is not None and mode.name == "NEXT_STEP":
         raise ValueError("collect needs an environment in SAME_STEP autoreset; a step that only resets is none")
     obs, mask = seen
-    rows: dict[str, list] = {name: [] for name in Transition._fields}
+    rows: list[Transition] = []
     totals: dict[str, np.ndarray] = {}
     for _ in range(steps):
         action, log_prob = algorithm.act(obs, rng, explore, mask)
         after, reward, terminated, truncated, info = env.step(action)
         ends = terminated | truncated
-        row = Transition(obs, action, np.asarray(reward, np.float32), true_successor(after, info, ends), terminated,
-                         truncated, log_prob, info.get("response"), mask, info.get("final_mask"), info.get("delay"))
-        for name, value in zip(Transition._fields, row, strict=True):
-            rows[name].append(value)
+        rows.append(Transition(obs, action, np.asarray(reward, np.float32), true_successor(after, info, ends),
+                               terminated, truncated, log_prob, info.get("response"), mask, info.get("final_mask"),
+                               info.get("delay")))
         for name, value in (("reward", reward), ("sessions", ends), *((k, info[k]) for k in TRUTHS if k in info)):
             totals[name] = np.add(totals.get(name, 0.0), value, dtype=np.float64)
         obs, mask = after, info.get("action_mask")
-    batch = Transition(*(tree_map(lambda *parts: np.stack(parts), *rows[name]) for name in Transition._fields))
-    return batch, (obs, mask), totals
+    return stack(rows), (obs, mask), totals
 
 
 TRUTHS = ("expected_reward", "regret")           # what a user model knows and the agent does not see
