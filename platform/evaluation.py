@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from custom_algos.bandits.fixed import Random
+from custom_algos.fqe import probabilities
 from custom_algos.rollout import begin, evaluate, make_rng
 from envs.core import SPLITS
 
@@ -51,7 +53,7 @@ def score(env_id: str, env_params: dict, policy, split: str, users: int,
     """
     one = _env(env_id, json.dumps(env_params), 1)
     if hasattr(one, "exact_return"):
-        value = exactly(one, policy)
+        value = exactly(one, policy, explore)
         return [{"block": 0, "users": users, "return_mean": value, "return_sd": 0.0, "exact": True}]
     rows = []
     for block, env, seed, ids in _blocks(env_id, env_params, split, users):
@@ -62,22 +64,18 @@ def score(env_id: str, env_params: dict, policy, split: str, users: int,
     return rows
 
 
-def exactly(env, policy) -> float:
-    """The exact expected return of ``policy`` without exploration (None: of the optimum).
-
-    A policy that is indifferent between all actions everywhere is uniformly random; where one is indifferent between
-    some, the first draw of its ties decides.
-    """
+def exactly(env, policy, explore: bool = False) -> float:
+    """The exact expected return of ``policy``, its dice included (None: of the optimum)."""
     if policy is None:
         return env.optimal_return()
-    indifferent = []
+    if isinstance(policy, Random):
+        return env.random_return()
 
     def act(obs):
-        action, log_prob = policy.act(obs, make_rng(stable_seed("exact")), False)
-        indifferent.append(np.exp(log_prob).max() < 1.0 and np.ptp(log_prob) == 0.0)
-        return action
-    value = env.exact_return(act)
-    return env.random_return() if all(indifferent) else value
+        action, log_prob = policy.act(obs, make_rng(stable_seed("exact")), explore)
+        tosses = hasattr(env, "mdp") and not (np.asarray(log_prob) == 0.0).all()
+        return probabilities(policy, obs, explore=explore) if tosses else action
+    return env.exact_return(act)
 
 
 def mean_return(rows: list[dict[str, float]]) -> float:
