@@ -84,6 +84,8 @@ def test_bad_parameters_are_named(params, message):
 def test_bad_spaces_and_rows_are_refused():
     with pytest.raises(ValueError, match=r"Box.*needs Discrete"):
         find_algorithm("sarsa")(spaces.Discrete(3), spaces.Box(-1, 1, (2,)))
+    with pytest.raises(ValueError, match="needs Discrete"):
+        find_algorithm("sarsa")(spaces.Discrete(3), spaces.Discrete(2, start=1))
     with pytest.raises(ValueError, match="too large"):
         build("q_learning", obs_space=spaces.MultiBinary(100))
     with pytest.raises(ValueError, match=r"action in \[0, 3\] must lie in 0 … 2"):

@@ -21,7 +21,7 @@ from ..core import Algorithm, Transition, tree_map
 from ..explore import epsilon_greedy, linear
 from .states import States, rows_of
 
-LARGEST = 10**8                                  # cells of a table (0.8 GB)
+LARGEST = 3 * 10**7                              # cells of a table (1 GB with what its updates need)
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Tabular(Algorithm):
 
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
-        if not isinstance(action_space, spaces.Discrete):
-            raise ValueError(f"action space {action_space}: a tabular learner needs Discrete(A)")
+        if not isinstance(action_space, spaces.Discrete) or action_space.start != 0:
+            raise ValueError(f"action space {action_space}: a tabular learner needs Discrete(A), actions 0 … A - 1")
         check(self.config)
         self.states, self.actions = States(obs_space, self.config.bins), int(action_space.n)
         shape = (self.tables * self.config.replications, self.states.count, self.actions)

@@ -56,7 +56,10 @@ class QLearning(Tabular):
 
 @numba.njit(cache=True, error_model="numpy")
 def conserve(q, seen, learner, state, mask, error, rows, learning_rate, coef):
-    """The second equation of the docstring for every state of the batch; ``error`` and ``rows`` are zero afterwards."""
+    """The last equation of the docstring for every state of the batch; ``error`` and ``rows`` are zero afterwards.
+
+    Only the actions that the state's first row allows have weight in the softmax.
+    """
     for i in range(len(state)):
         r, s = learner[i], state[i]
         n = rows[r, s].sum()
