@@ -82,6 +82,11 @@ class Results:
         return "likes" if env_id.startswith("recloop/Logged") else "return"
 
     @property
+    def live(self) -> bool:
+        """Whether the reference stands for the policy in use: users are fitted to its log."""
+        return self.unit == "likes"
+
+    @property
     def per(self) -> str:
         """What follows the unit."""
         budget = int(self.experiment["budget"]["env_steps"]) // self.runs_each
@@ -225,7 +230,7 @@ def judge(r: Results, board: pd.DataFrame) -> Answer:
     against = f"{show(best['mean'])} against {show(best['mean'] - shown.mean)} {unit}"
     sure = (f"95 % interval of the difference {span(shown.low, shown.high, functools.partial(signed, show=show))}"
             + (f", allowing for the choice among {k} learners" if k > 1 else "") + f"; {r.sample(best.seeds)}")
-    policy = f"today's policy ({r.reference})" if r.measure == "session" else r.reference
+    policy = f"today's policy ({r.reference})" if r.live else r.reference
     way = "" if math.isnan(best.share_reference) or best.share_reference >= 1 else \
         f"; it covers {percent(best.share_reference)} of the way from {r.random} to {r.reference}"
     if best.seeds < 2:
@@ -251,7 +256,7 @@ def print_leaderboard(folder: str | Path, console) -> None:
     title += "" if r.teaches else " (no ranking: the log teaches nothing)"
     out = Table(title=title, box=None, padding=(0, 1, 0, 0), title_justify="left", header_style="bold")
     runs = "runs" if r.runs_each > 1 else "seeds"
-    other = "to today's" if r.measure == "session" else "difference"
+    other = "to today's" if r.live else "difference"
     columns = ["algorithm", r.unit, "interval", "way", other, "its interval", runs, "steps/s", "time"]
     wide = console.width >= 100
     for name in columns:
@@ -441,8 +446,8 @@ def write_figures(folder: str | Path, target: str | Path) -> list[Path]:
         paths.append(target / f"{name}-{kind}.svg")
         paths[-1].write_text(standalone(picture))
     runs = "runs" if r.runs_each > 1 else "seeds"
-    other = f"difference to {r.reference or '–'} | its interval"
-    table = [f"| algorithm | {r.unit} {r.per} | 95 % interval | {other} | {runs} |", "|---|---|---|---|---|---|"]
+    versus = f"difference to {r.reference or '–'} | its interval"
+    table = [f"| algorithm | {r.unit} {r.per} | 95 % interval | {versus} | {runs} |", "|---|---|---|---|---|---|"]
     for row in board.itertuples():
         gap = functools.partial(signed, show=show)
         between = span(row.difference_low, row.difference_high, gap) if not math.isnan(row.difference) else "–"
