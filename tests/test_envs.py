@@ -9,8 +9,8 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 import envs
-from envs.core import ScalarView, VectorEnv, _model
 from envs.clock import arrive, tick
+from envs.core import ScalarView, VectorEnv, _model
 
 IDS = list(envs.MODELS)
 STEPS, USERS = 120, 6
