@@ -41,7 +41,7 @@ def multiply(x, out):
 
 @njit(cache=True)
 def add_pairs(gram, target, learner, action, x, weight, value):
-    """Each row of ``x [M, H]`` into its model: ``gram [R, A, pairs H]`` += weight xx', ``target [R, A, H]`` += value x."""
+    """``gram [R, A, pairs H]`` += weight xx', ``target [R, A, H]`` += value x, in the model of each row x of ``[M, H]``."""
     for m in range(len(x)):
         square, at = gram[learner[m], action[m]], 0
         for j in range(x.shape[1]):
