@@ -41,7 +41,7 @@ def multiply(x, out):
 
 @njit(cache=True)
 def add_pairs(gram, target, learner, action, x, weight, value):
-    """Weighted rows of ``x [M, H]`` into their models' sums: ``gram [R, A, pairs H]`` (of xx'), ``target [R, A, H]``."""
+    """Weighted rows of ``x [M, H]`` into their models' sums: ``gram [R, A, pairs H]``, ``target [R, A, H]``."""
     for m in range(len(x)):
         square, at = gram[learner[m], action[m]], 0
         for j in range(x.shape[1]):
