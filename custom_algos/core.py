@@ -50,9 +50,8 @@ def tree_map(function: Callable, *trees):
 
 
 def stack(rows: list[Transition]) -> Transition:
-    """T transitions with leading axis ``[N]`` become one with ``[T, N]`` (T = 1: views, nothing is copied)."""
-    return tree_map(lambda part: part[None], rows[0]) if len(rows) == 1 else \
-        tree_map(lambda *parts: np.stack(parts), *rows)
+    """T transitions with leading axis ``[N]`` become one with ``[T, N]``."""
+    return tree_map(lambda *parts: np.stack(parts), *rows)
 
 
 def concat(shards: list[Transition]) -> Transition:

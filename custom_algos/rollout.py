@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import Algorithm, Transition, stack, tree_map
+from .core import Algorithm, Transition, tree_map
 
 Seen = tuple[Any, np.ndarray | None]             # what the agent sees now: (observation [N, …], mask [N, A] or None)
 
@@ -34,19 +34,29 @@ def collect(env, algorithm: Algorithm, seen: Seen, steps: int, rng: np.random.Ge
     if (mode := env.metadata.get("autoreset_mode")) is not None and mode.name == "NEXT_STEP":
         raise ValueError("collect needs an environment in SAME_STEP autoreset; a step that only resets is none")
     obs, mask = seen
-    rows: list[Transition] = []
+    batch: Any = None
     totals: dict[str, np.ndarray] = {}
-    for _ in range(steps):
+    for t in range(steps):
         action, log_prob = algorithm.act(obs, rng, explore, mask)
         after, reward, terminated, truncated, info = env.step(action)
         ends = terminated | truncated
-        rows.append(Transition(obs, action, np.asarray(reward, np.float32), true_successor(after, info, ends),
-                               terminated, truncated, log_prob, info.get("response"), mask, info.get("final_mask"),
-                               info.get("delay")))
+        row = Transition(obs, action, np.asarray(reward, np.float32), true_successor(after, info, ends), terminated,
+                         truncated, log_prob, info.get("response"), mask, info.get("final_mask"), info.get("delay"))
+        batch = record(batch, row, t, steps)
         for name, value in (("reward", reward), ("sessions", ends), *((k, info[k]) for k in TRUTHS if k in info)):
             totals[name] = np.add(totals.get(name, 0.0), value, dtype=np.float64)
         obs, mask = after, info.get("action_mask")
-    return stack(rows), (obs, mask), totals
+    return batch, (obs, mask), totals
+
+
+def record(batch, row: Transition, t: int, steps: int) -> Transition:
+    """Write ``row`` into place t of ``batch [steps, N]``, which the first row allocates (a single step: no copy)."""
+    if steps == 1:
+        return tree_map(lambda part: np.asarray(part)[None], row)
+    if t == 0:
+        batch = tree_map(lambda part: np.empty((steps, *np.shape(part)), np.asarray(part).dtype), row)
+    tree_map(lambda whole, part: np.copyto(whole[t], part), batch, row)
+    return batch
 
 
 TRUTHS = ("expected_reward", "regret")           # what a user model knows and the agent does not see

@@ -511,7 +511,7 @@ def test_statistics_per_context_are_separate_learners(name, params):
     np.testing.assert_allclose(one.count, np.concatenate([learner.count for learner in three]))
     np.testing.assert_allclose(one.total, np.concatenate([learner.total for learner in three]))
     greedy = one.act(np.arange(3), make_rng(0), explore=False)[0]
-    for action, learner in zip(greedy, three, strict=True):                  # the best of its own context (ties are fair)
+    for action, learner in zip(greedy, three, strict=True):     # the best of its own context
         value = learner.centre() if hasattr(learner, "centre") else learner.mean()
         assert value[0, action] == value.max()
     twin = cls(spaces.Discrete(3), spaces.Discrete(4), make_config(cls, params | {"per_context": True}))

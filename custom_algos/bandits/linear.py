@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
 from .core import Bandit, BanditConfig
-from .design import Design, pairs
+from .design import Design
+from .pairs import add_pairs, fold, pairs, place
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class LinearModel(Bandit):
     def add(self, rows, x, f, weight, value):
         """``gram`` += Σ weight φφ' and ``target`` += Σ value φ; ``weight [M]``, ``value [M]``."""
         if f is None:
-            return add_disjoint(self.gram, self.target, rows.learner, rows.action, x, weight, value)
+            return add_pairs(self.gram, self.target, rows.learner, rows.action, x, weight, value)
         left, right = value[:, None] * x, weight[:, None] * pairs(x)
         if self.replications == 1:
             self.target[0] += f.T @ left
@@ -82,9 +82,9 @@ class LinearModel(Bandit):
         if self.intercept:
             gram = gram - self.item_pairs.T @ (pairs(self.view_sum) / (self.views + self.l2)[:, None])
         if d:
-            full = gram[:, _place(d)[:, None, :, None], _place(h)[None, :, None, :]].reshape(-1, d * h, d * h)
+            full = gram[:, place(d)[:, None, :, None], place(h)[None, :, None, :]].reshape(-1, d * h, d * h)
         else:
-            full = gram[..., _place(h)]
+            full = gram[..., place(h)]
         return full + self.l2 * np.eye(full.shape[-1])
 
     def refresh(self):
@@ -97,8 +97,8 @@ class LinearModel(Bandit):
         if self.intercept and items is not None:
             target = target - items.T @ (self.view_sum * (self.reward_sum * scale)[:, None])
         self.theta = (inverse @ target.reshape(*inverse.shape[:-1], 1)).reshape(r, d or self.actions, h)
-        square = _fold(inverse.reshape(r, d, h, d, h).transpose(0, 2, 4, 1, 3)) if d else np.moveaxis(inverse, 1, -1)
-        spread = np.moveaxis(_fold(np.moveaxis(square, -1, 1)), 2, 1)
+        square = fold(inverse.reshape(r, d, h, d, h).transpose(0, 2, 4, 1, 3)) if d else np.moveaxis(inverse, 1, -1)
+        spread = np.moveaxis(fold(np.moveaxis(square, -1, 1)), 2, 1)
         self.spread = np.ascontiguousarray(spread)                                               # [R, pairs H, pairs D]
         self.offset, self.shift = np.zeros(len(self.views)), np.zeros((len(self.views), h))
         if self.intercept and items is not None:
@@ -139,31 +139,5 @@ class LinearModel(Bandit):
         d = self.design.features
         x = x[:, :1] if self.design.contexts == 1 else x
         folded = (pairs(x) @ self.spread).reshape(-1, d * (d + 1) // 2)
-        square = folded[:, _place(d)] * np.where(np.eye(d, dtype=bool), 1.0, 0.5)
+        square = folded[:, place(d)] * np.where(np.eye(d, dtype=bool), 1.0, 0.5)
         return (x @ self.theta.swapaxes(1, 2)).reshape(-1, d), square
-
-
-@njit(cache=True)
-def add_disjoint(gram, target, learner, action, x, weight, value):
-    """Row m of ``x [M, H]`` goes into one model's sums: ``gram [R, A, pairs H]`` and ``target [R, A, H]``."""
-    for m in range(len(x)):
-        square, place = gram[learner[m], action[m]], 0
-        for j in range(x.shape[1]):
-            target[learner[m], action[m], j] += value[m] * x[m, j]
-            for k in range(j, x.shape[1]):
-                square[place + k - j] += weight[m] * (x[m, j] * x[m, k])
-            place += x.shape[1] - j
-
-
-def _place(n: int) -> np.ndarray:
-    """``[n, n]``: where the pair (j, k) stands in `pairs`."""
-    place = np.zeros((n, n), np.int64)
-    j, k = np.triu_indices(n)
-    place[j, k] = place[k, j] = np.arange(len(j))
-    return place
-
-
-def _fold(square: np.ndarray) -> np.ndarray:
-    """``[…, n, n] -> […, n(n+1)/2]``: the coefficients of `pairs` in the quadratic form."""
-    j, k = np.triu_indices(square.shape[-1])
-    return square[..., j, k] + np.where(j == k, 0.0, square[..., k, j])
