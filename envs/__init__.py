@@ -31,6 +31,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "recloop/Boredom-v0": ("envs.tabular:Tabular", {"problem": "boredom"}),
     "recloop/Churn-v0": ("envs.tabular:Tabular", {"problem": "churn"}),
     "recloop/SmallSlate-v0": ("envs.small_slate:SmallSlate", {}),
+    "recloop/Sessions-v0": ("envs.sessions:Sessions", {}),
     "recloop/Ladder-v0": ("envs.ladder:Ladder", {}),
     "recloop/Logged-v0": ("envs.logged:Logged", {}),
 }

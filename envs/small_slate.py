@@ -100,7 +100,7 @@ def step_users(slate, active, seed, user, session, t, weight, topic, rise, stay,
 
 
 class SmallSlate(VectorEnv):
-    """``items [N, T + 1]``: topic one-hot and strength; ``slates [C, K]``: what the flat actions stand for."""
+    """``items [N, T + 1]``: topic one-hot and strength (``flat``: their means ``[C, T + 1]``); ``slates [C, K]``."""
 
     Params = Params
 
@@ -119,11 +119,12 @@ class SmallSlate(VectorEnv):
         self.topic, rank = order % topics, order // topics                   # [N]
         last = np.maximum(1, np.bincount(self.topic, minlength=topics)[self.topic] - 1)
         strength = 1.0 - (1.0 - p.weakest) * rank / last
-        self.items = np.column_stack([np.eye(topics)[self.topic], strength]).astype(np.float32)
         self.interest = np.arange(self.levels**topics)[:, None] // self.levels ** np.arange(topics) % self.levels
         self.weight = np.array(p.appeal)[self.topic] * strength * np.array(p.pull)[self.interest[:, self.topic]]
         self.rise, self.stay = np.array(p.rise, np.float64), np.array([*p.stay, p.stay_nothing], np.float64)
         self.slates = np.array(list(itertools.combinations(range(p.items), p.slate)))        # [C, K]
+        self.items = np.column_stack([np.eye(topics)[self.topic], strength]).astype(np.float32)
+        self.items = self.items[self.slates].mean(axis=1) if p.action == "flat" else self.items
         self.features, self.one_hot = scaled(self.interest, self.levels - 1), np.eye(len(self.interest), dtype="f4")
         self.horizon = p.horizon
 
