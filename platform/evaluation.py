@@ -52,7 +52,7 @@ def score(env_id: str, env_params: dict, policy, split: str, users: int,
     Where the environment can compute the return of a policy exactly, that is the one row (a session of every user).
     """
     one = _env(env_id, json.dumps(env_params), 1)
-    if hasattr(one, "exact_return"):
+    if hasattr(one, "random_return"):
         value = exactly(one, policy, explore)
         return [{"block": 0, "users": users, "return_mean": value, "return_sd": 0.0, "exact": True}]
     rows = []

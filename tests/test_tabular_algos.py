@@ -432,7 +432,7 @@ def test_a_bandit_that_does_not_see_the_state_ends_below_random():
     for step in range(100 * 100):
         batch, seen, totals = collect(env, algorithm, seen, 1, make_rng(1, step))
         algorithm.learn(batch._replace(obs=np.zeros_like(batch.obs)))
-        pay.append(totals["expected_reward"] / 100)
+        pay.append(totals["expected_reward"].sum() / 100)
     sessions = np.reshape(pay, (100, 100)).sum(axis=1)
     assert sessions.mean() == pytest.approx(40.3, abs=0.5) and sessions[-10:].mean() == pytest.approx(40.3, abs=0.5)
     assert sessions.mean() < env.random_return() - 15
