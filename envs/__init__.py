@@ -22,6 +22,9 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "recloop/LinearBandit-v0": ("envs.contextual:ContextBandit", {}),
     "recloop/NonlinearBandit-v0": ("envs.contextual:ContextBandit", {"link": "cosine"}),
     "recloop/FreshContextBandit-v0": ("envs.contextual:FreshContextBandit", {"actions": 10}),
+    "recloop/InterestEvolution-v0": ("envs.interest_evolution:InterestEvolution", {}),
+    "recloop/InterestExploration-v0": ("envs.interest_exploration:InterestExploration", {}),
+    "recloop/LongTermSatisfaction-v0": ("envs.long_term_satisfaction:LongTermSatisfaction", {}),
     "recloop/Ladder-v0": ("envs.ladder:Ladder", {}),
     "recloop/Logged-v0": ("envs.logged:Logged", {}),
 }
