@@ -7,8 +7,8 @@ arXiv:1909.04847; arXiv:1905.12767, section 6).
 
 | | |
 |---|---|
-| observation | Dict, ``candidates`` [m, T] topic one-hot (and quality where ``quality_seen``); of the user by ``observe`` |
-|             | ``full``: ``user`` [T] interests; ``history``: ``history`` [h, T + 1], the last watched, newest last: |
+| observation | Dict, ``candidates`` [m, T] topic one-hot (``quality_seen``: [m, T + 1]); of the user, by ``observe``: |
+|             | ``full``: ``user`` [T] interests; ``history``: ``history`` [h, T + 1], the last watched, newest last, |
 |             | topic and share watched; ``counts``: ``user`` [2 T], clicks and skips a topic as n / (n + 5) |
 | action      | a slate of k candidates, see `envs.slates`; each copy of a repeated one is an item for the choice |
 | reward      | ``watch``: time watched; ``clicks``: 1 for a click (``expected_reward`` in info: over the choice) |

@@ -1,13 +1,14 @@
 """Interest exploration: a click-through problem in which every click also tells who the user is.
 
-A user of a hidden type likes one group of documents better than the other, how much better is personal; documents have a
-group and a quality that everybody sees.  A session is a fixed number of slates to the same unchanging user, who takes at
-most one document each time.  RecSim's ``interest_exploration`` (Ie et al. 2019, arXiv:1909.04847).
+A user of a hidden type likes one group of documents better than the other, how much better is personal; documents have
+a group and a quality that everybody sees.  A session is a fixed number of slates to the same unchanging user, who takes
+at most one document each time.  RecSim's ``interest_exploration`` (Ie et al. 2019, arXiv:1909.04847).
 
 | | |
 |---|---|
-| observation | Dict, ``candidates`` [m, T + 1] group one-hot and quality; of the user by ``observe``: ``history``: ``user`` |
-|             | [2 T], clicks and skips a group as n / (n + 5); ``full``: ``user`` [T] affinities; ``nothing``: no more |
+| observation | Dict, ``candidates`` [m, T + 1] group one-hot and quality; of the user, by ``observe``: |
+|             | ``history``: ``user`` [2 T], clicks and skips a group as n / (n + 5); ``full``: ``user`` [T], its |
+|             | affinities; ``nothing``: no more |
 | action      | a slate of k candidates, see `envs.slates`; each copy of a repeated one is a document for the choice |
 | reward      | 1 for a click (``expected_reward`` in info: its probability) |
 | end         | never by itself; ``truncated`` after ``horizon`` steps |
@@ -158,7 +159,8 @@ class InterestExploration(VectorEnv):
     def _observe(self):
         s, groups = self.state, len(self.quality_means)
         shown = s["group"][:, :, None] == np.arange(groups)
-        seen = {"candidates": np.concatenate([shown, s["quality"][:, :, None]], axis=2, dtype=np.float32)}
+        parts: list[np.ndarray] = [shown, s["quality"][:, :, None]]
+        seen: dict[str, np.ndarray] = {"candidates": np.concatenate(parts, axis=2, dtype=np.float32)}
         if self.params.observe == "history":
             seen["user"] = s["counts"] / (s["counts"] + np.float32(HALF))
         elif self.params.observe == "full":

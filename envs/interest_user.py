@@ -1,6 +1,6 @@
 """A user of interest evolution: what it likes, what it watches, what that does to it.
 
-The story is told in `envs.interest_evolution`.  Interests are the world's; documents and choices are coins of a session.
+The story is told in `envs.interest_evolution`.  Interests are the world's, documents and choices coins of a session.
 """
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -5,11 +5,10 @@ satisfaction that all engagement depends on.  RecSim's ``long_term_satisfaction`
 
 | | |
 |---|---|
-| observation | ``full``: [3] satisfaction, NPE (1 − β), time left; ``time``: [1] time left; ``history``: ``user`` [1] time |
-|             | left, ``history`` [h, 2] the last (clickbait, log engagement), newest last; slates add ``candidates`` |
-|             | [m, 1], their clickbait; one part alone is a Box, several are a Dict |
-| action      | ``slate``: k of m candidates, the first is consumed; ``level``: Discrete(21), clickbait a / 20; |
-|             | ``control``: Box [1], the clickbait itself (cut to [0, 1]) |
+| observation | ``user``: time left [1], under ``full`` [3] satisfaction, NPE (1 − β), time left; ``history`` [h, 2]: |
+|             | the last (clickbait, log engagement), newest last; slates: ``candidates`` [m, 1], their clickbait |
+| action      | ``slate``: k of m candidates, the first is consumed; or the clickbait itself: ``level``: Discrete(21), |
+|             | a / 20; ``control``: Box [1], cut to [0, 1] |
 | reward      | the engagement (``expected_reward`` in info: its mean exp(loc + sd² / 2)) |
 | end         | ``terminated``: the budget of clicks is used up |
 | info        | hidden ``satisfaction`` (when consuming), ``sensitivity`` ``[N]``; ``response`` [N, K] for slates |
@@ -24,9 +23,9 @@ import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
 
 from .core import VectorEnv, param
-from .rng import kernel, normal, session_key, uniform
+from .rng import kernel, normal_pair, session_key, uniform
 
-SENSITIVITY, START, CLICKBAIT, ENGAGEMENT, INNOVATION = range(1, 6)          # purposes of the coins
+SENSITIVITY, START, CLICKBAIT, NOISE = range(1, 5)                           # purposes of the coins
 LEVELS = 21                                      # clickbait 0, 0.05, …, 1 of the level view
 
 
@@ -39,7 +38,7 @@ class Params:
     sensitivity: float = param(0.01, 0.0)
     """η. With the published value clickbait is optimal; 0.05 with memory 0.9 (or η ≥ 0.1) makes it a trap."""
     sensitivity_spread: float = param(1.0, 1.0)
-    """f: half of the users have sensitivity η f, half η / f (hidden unless ``full``, where both parts of σ are seen)."""
+    """f: half of the users have sensitivity η f, half η / f (``full`` gives it away: satisfaction and NPE)."""
     memory: float = param(0.7, 0.0, 0.99)
     """β: what is left of the net positive exposure (NPE) after a step."""
     innovation_sd: float = param(0.05, 0.0)
@@ -64,9 +63,8 @@ class Params:
     """Seed of who the users are."""
 
 
-# the numbers of `Params` that the kernels read (`envs.satisfaction_oracle` reads the same)
 Rules = namedtuple("Rules", "sensitivity sensitivity_spread memory innovation_sd choc_mean choc_sd kale_mean kale_sd "
-                            "budget")
+                            "budget")            # what the kernels read of `Params`
 
 
 @kernel
@@ -100,8 +98,8 @@ def begin_users(rows, r, world_seed, seed, user, session, sensitivity, npe, sati
     """A session starts: how sensitive the user is, the world says; the mood is the session's."""
     for n in rows:
         who, life = session_key(world_seed, user[n], 0), session_key(seed, user[n], session[n])
-        strong = uniform(who, 0, SENSITIVITY, 0) < 0.5
-        sensitivity[n] = r.sensitivity * (r.sensitivity_spread if strong else 1.0 / r.sensitivity_spread)
+        strong, f = uniform(who, 0, SENSITIVITY, 0) < 0.5, r.sensitivity_spread
+        sensitivity[n] = r.sensitivity * f if strong else r.sensitivity / f
         npe[n] = (uniform(life, 0, START, 0) - 0.5) / (1.0 - r.memory)
         satisfaction[n], history[n] = satisfaction_of(sensitivity[n], npe[n]), 0.0
         draw_candidates(life, 0, candidates[n])
@@ -109,23 +107,27 @@ def begin_users(rows, r, world_seed, seed, user, session, sensitivity, npe, sati
 
 @kernel
 def step_users(clickbait, active, r, seed, user, session, t, sensitivity, npe, satisfaction, candidates, history,
-               reward, expected, terminated):
+               response, reward, expected, terminated):
     """One user consumes one thing: engage, be more or less satisfied; then new candidates."""
     for n in range(len(clickbait)):
         if not active[n]:
             continue
         life, c = session_key(seed, user[n], session[n]), clickbait[n]
         mean, sd = engagement(r, c, satisfaction[n])
-        logarithm = mean + sd * normal(life, t[n], ENGAGEMENT, 0)
+        mood, news = normal_pair(life, t[n], NOISE, 0)
+        logarithm = mean + sd * mood
         reward[n], expected[n] = np.exp(logarithm), np.exp(mean + 0.5 * sd * sd)
-        npe[n] = drift(r, c, npe[n]) + r.innovation_sd * normal(life, t[n], INNOVATION, 0)
+        npe[n] = drift(r, c, npe[n]) + r.innovation_sd * news
         satisfaction[n] = satisfaction_of(sensitivity[n], npe[n])
         terminated[n] = t[n] + 1 >= r.budget
         for i in range(history.shape[1]):                                    # the newest is the last
             last = i == history.shape[1] - 1
             history[n, i, 0] = c if last else history[n, i + 1, 0]
             history[n, i, 1] = logarithm if last else history[n, i + 1, 1]
-        draw_candidates(life, t[n] + 1, candidates[n])
+        response[n, :1] = 1
+    for n in range(len(active) if candidates.size else 0):                   # in a loop of its own: twice as fast
+        if active[n]:
+            draw_candidates(session_key(seed, user[n], session[n]), t[n] + 1, candidates[n])
 
 
 class LongTermSatisfaction(VectorEnv):
@@ -141,12 +143,12 @@ class LongTermSatisfaction(VectorEnv):
         action = {"slate": MultiDiscrete([p.candidates] * p.slate), "level": Discrete(LEVELS),
                   "control": Box(0.0, 1.0, (1,))}[p.action]
         full = Box(np.array([0.0, -np.inf, 0.0], np.float32), np.array([1.0, np.inf, 1.0], np.float32))
-        parts = {"user": full if p.observe == "full" else Box(0.0, 1.0, (1,))}
+        parts: dict = {"user": full if p.observe == "full" else Box(0.0, 1.0, (1,))}
         if p.observe == "history":
             parts["history"] = Box(-np.inf, np.inf, (p.window, 2))
         if p.action == "slate":
             parts["candidates"] = Box(0.0, 1.0, (p.candidates, 1))
-        return Dict(parts) if len(parts) > 1 else parts["user"], action
+        return Dict(parts) if len(parts) > 1 else parts["user"], action                      # one part alone: a Box
 
     def _allocate(self):
         p, n = self.params, self.num_envs
@@ -168,14 +170,13 @@ class LongTermSatisfaction(VectorEnv):
         return np.clip(action[:, 0], 0.0, 1.0).astype(np.float64)
 
     def _advance(self, action, active):
-        n = self.num_envs
+        n, places = self.num_envs, self.params.slate * (self.params.action == "slate")
         reward, expected, terminated = np.zeros(n, np.float32), np.zeros(n), np.zeros(n, bool)
-        info = {"expected_reward": expected, "satisfaction": self.state["satisfaction"].copy(),
-                "sensitivity": self.state["sensitivity"].copy()}
-        if self.params.action == "slate":
-            info["response"] = (active[:, None] & (np.arange(action.shape[1]) == 0)).astype(np.int8)
+        response = np.zeros((n, places), np.int8)
+        info = {"expected_reward": expected, **({"response": response} if places else {}),
+                **{name: self.state[name].copy() for name in ("satisfaction", "sensitivity")}}
         step_users(self._clickbait(action), active, self.rules, self.seed, self.user, self.session, self.t,
-                   *self.state.values(), reward, expected, terminated)
+                   *self.state.values(), response, reward, expected, terminated)
         return reward, terminated, info
 
     def _observe(self):
@@ -191,10 +192,9 @@ class LongTermSatisfaction(VectorEnv):
 
     def _oracle(self):
         from .satisfaction_oracle import Planner
-        if self.planner is None:
-            self.planner = Planner(self.rules, self.params.candidates if self.params.action == "slate" else 0)
-        s, action = self.state, self.params.action
-        best = self.planner.act(s["sensitivity"], s["npe"], self.t, s["candidates"] if action == "slate" else None)
+        s, action, candidates = self.state, self.params.action, self.state["candidates"]     # [N, 0] but for slates
+        self.planner = self.planner or Planner(self.rules, candidates.shape[1])
+        best = self.planner.act(s["sensitivity"], s["npe"], self.t, candidates if candidates.size else None)
         if action == "control":
             return (best[:, None] / (LEVELS - 1)).astype(np.float32)
         return best if action == "level" else np.repeat(best[:, None], self.params.slate, axis=1)

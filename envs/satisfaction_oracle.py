@@ -2,9 +2,9 @@
 
     Q_t(x, c) = exp(loc(x, c) + sd(c)² / 2) + E V_{t+1}(β x − 2 (c − ½) + noise)
 
-on 401 points of NPE with linear interpolation between them and 7-node Gauss–Hermite noise.  A step's value is a weighted
-sum of Q over the clickbait levels, best first: weight 1 on the best where every level can be chosen; P(the best of m
-uniform candidates is the i-th level) where only m fresh candidates can; equal weights are the value of a random choice.
+on 401 points of NPE with linear interpolation between them and 7-node Gauss–Hermite noise.  A step's value is a
+weighted sum of Q over the clickbait levels, best first: weight 1 on the best where every level can be chosen; P(the
+best of m uniform candidates is the i-th level) where only m fresh candidates can.  Equal weights: a random choice.
 """
 import numpy as np
 
