@@ -66,16 +66,18 @@ class Params:
 
 
 @kernel
-def draw_documents(life, day, group_shares, quality_means, quality_sd, group, quality):
-    """The candidates of a step: ``group [m]``, and ``quality [m]`` in the precision in which it is seen."""
+def draw_documents(life, day, group_shares, quality_means, quality_sd, group, shown):
+    """The candidates of a step: ``group [m]``, and as they are seen, ``shown [m, T + 1]`` group one-hot and quality."""
     for j in range(len(group)):
+        shown[j, group[j]] = 0.0
         group[j] = take(group_shares, 0.0, uniform(life, day, GROUP, j))
-        quality[j] = np.exp(quality_means[group[j]] + quality_sd * normal(life, day, QUALITY, j))
+        shown[j, group[j]] = 1.0
+        shown[j, -1] = np.exp(quality_means[group[j]] + quality_sd * normal(life, day, QUALITY, j))
 
 
 @kernel
 def begin_users(rows, world_seed, seed, user, session, type_shares, affinity_means, affinity_sd, group_shares,
-                quality_means, quality_sd, kind, affinity, counts, group, quality):
+                quality_means, quality_sd, kind, affinity, counts, group, shown):
     """A session starts: the user is who the world says; nothing has been shown yet."""
     for n in rows:
         who = session_key(world_seed, user[n], 0)
@@ -84,12 +86,12 @@ def begin_users(rows, world_seed, seed, user, session, type_shares, affinity_mea
             affinity[n, about] = np.exp(affinity_means[kind[n], about] + affinity_sd * normal(who, 0, AFFINITY, about))
         counts[n] = 0.0
         draw_documents(session_key(seed, user[n], session[n]), 0, group_shares, quality_means, quality_sd, group[n],
-                       quality[n])
+                       shown[n])
 
 
 @kernel
 def step_users(slate, active, resample, seed, user, session, t, group_shares, quality_means, quality_sd, no_click,
-               affinity, counts, group, quality, response, reward, expected):
+               affinity, counts, group, shown, response, reward, expected):
     """One user, one slate: score, choose; then new candidates."""
     places, groups = slate.shape[1], affinity.shape[1]
     scores, shares = np.empty(places), np.empty(places)
@@ -99,7 +101,7 @@ def step_users(slate, active, resample, seed, user, session, t, group_shares, qu
         life = session_key(seed, user[n], session[n])
         for j in range(places):
             item = slate[n, j]
-            scores[j] = affinity[n, group[n, item]] + quality[n, item]
+            scores[j] = affinity[n, group[n, item]] + shown[n, item, -1]
         nothing = multinomial_logit(scores, no_click, shares)
         expected[n] = 1.0 - nothing
         place = take(shares, nothing, uniform(life, t[n], CHOICE, 0))
@@ -108,7 +110,7 @@ def step_users(slate, active, resample, seed, user, session, t, group_shares, qu
         if place >= 0:
             response[n, place], reward[n] = 1, 1.0
         if resample:
-            draw_documents(life, t[n] + 1, group_shares, quality_means, quality_sd, group[n], quality[n])
+            draw_documents(life, t[n] + 1, group_shares, quality_means, quality_sd, group[n], shown[n])
 
 
 class InterestExploration(VectorEnv):
@@ -142,7 +144,7 @@ class InterestExploration(VectorEnv):
         n, m, groups = self.num_envs, self.params.candidates, len(self.quality_means)
         return {"kind": np.zeros(n, np.int64), "affinity": np.zeros((n, groups)),
                 "counts": np.zeros((n, 2 * groups), np.float32), "group": np.zeros((n, m), np.int64),
-                "quality": np.zeros((n, m), np.float32)}
+                "shown": np.zeros((n, m, groups + 1), np.float32)}
 
     def _begin(self, rows):
         p = self.params
@@ -153,14 +155,12 @@ class InterestExploration(VectorEnv):
         p, s, n, slate = self.params, self.state, self.num_envs, self.view.slates(action)
         response, reward, expected = np.zeros(slate.shape, np.int8), np.zeros(n, np.float32), np.zeros(n)
         step_users(slate, active, p.resample, self.seed, self.user, self.session, self.t, *self.documents, p.no_click,
-                   s["affinity"], s["counts"], s["group"], s["quality"], response, reward, expected)
+                   s["affinity"], s["counts"], s["group"], s["shown"], response, reward, expected)
         return reward, np.zeros(n, bool), {"expected_reward": expected, "response": response, "kind": s["kind"].copy()}
 
     def _observe(self):
-        s, groups = self.state, len(self.quality_means)
-        shown = s["group"][:, :, None] == np.arange(groups)
-        parts: list[np.ndarray] = [shown, s["quality"][:, :, None]]
-        seen: dict[str, np.ndarray] = {"candidates": np.concatenate(parts, axis=2, dtype=np.float32)}
+        s = self.state
+        seen = {"candidates": s["shown"].copy()}
         if self.params.observe == "history":
             seen["user"] = s["counts"] / (s["counts"] + np.float32(HALF))
         elif self.params.observe == "full":
@@ -169,7 +169,7 @@ class InterestExploration(VectorEnv):
 
     def scores(self) -> np.ndarray:
         """The hidden score ``[N, m]`` of every candidate: affinity for its group plus quality."""
-        return np.take_along_axis(self.state["affinity"], self.state["group"], axis=1) + self.state["quality"]
+        return np.take_along_axis(self.state["affinity"], self.state["group"], axis=1) + self.state["shown"][:, :, -1]
 
     def _oracle(self):
         """The best slate of different candidates: nothing that is shown changes the user, so it is the optimum."""

@@ -192,9 +192,9 @@ class LongTermSatisfaction(VectorEnv):
 
     def _oracle(self):
         from .satisfaction_oracle import Planner
-        s, action, candidates = self.state, self.params.action, self.state["candidates"]     # [N, 0] but for slates
-        self.planner = self.planner or Planner(self.rules, candidates.shape[1])
-        best = self.planner.act(s["sensitivity"], s["npe"], self.t, candidates if candidates.size else None)
-        if action == "control":
-            return (best[:, None] / (LEVELS - 1)).astype(np.float32)
-        return best if action == "level" else np.repeat(best[:, None], self.params.slate, axis=1)
+        s, p = self.state, self.params
+        self.planner = self.planner or Planner(self.rules, s["candidates"].shape[1])
+        choices = s["candidates"] if p.action == "slate" else None
+        best = self.planner.score(s["sensitivity"], s["npe"], self.t, choices).argmax(axis=1)
+        control = (best[:, None] / (LEVELS - 1)).astype(np.float32)
+        return {"slate": np.tile(best[:, None], p.slate), "level": best, "control": control}[p.action]

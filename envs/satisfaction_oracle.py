@@ -42,14 +42,12 @@ def solve(r, sensitivity, levels, ranked, grid, noise, weight):
 
 
 @kernel
-def choose_rows(rows, r, sensitivity, npe, t, choices, value, grid, noise, weight, best):
-    """The best of ``choices [N, m]`` clickbait values for the users ``rows``, all of one sensitivity."""
+def score_rows(rows, r, sensitivity, npe, t, choices, value, grid, noise, weight, out):
+    """Q of ``choices [N, m]`` clickbait values into ``out [N, m]`` for the users ``rows``, all of one sensitivity."""
     for n in rows:
-        top = -np.inf
+        ahead = value[min(t[n] + 1, r.budget)]
         for k in range(choices.shape[1]):
-            q = worth(r, sensitivity, npe[n], choices[n, k], value[min(t[n] + 1, r.budget)], grid, noise, weight)
-            if q > top:
-                top, best[n] = q, k
+            out[n, k] = worth(r, sensitivity, npe[n], choices[n, k], ahead, grid, noise, weight)
 
 
 class Planner:
@@ -80,15 +78,14 @@ class Planner:
         npe = ((np.arange(2000) + 0.5) / 2000 - 0.5) / (1.0 - self.rules.memory)
         return float(np.interp(npe, self.grid, value[0]).mean())
 
-    def act(self, sensitivity, npe, t, choices=None) -> np.ndarray:
-        """The index ``[N]`` of the best of ``choices [N, m]``, or of the levels."""
-        best = np.zeros(len(npe), np.int64)
+    def score(self, sensitivity, npe, t, choices=None) -> np.ndarray:
+        """Q ``[N, m]`` of ``choices [N, m]``, or of the levels; ``sensitivity``, ``npe``, ``t`` are ``[N]``."""
         if choices is None:
-            choices = np.broadcast_to(self.levels, (len(npe), len(self.levels)))
-        choices = np.ascontiguousarray(choices, np.float64)
+            choices = np.tile(self.levels, (len(npe), 1))
+        choices, out = np.ascontiguousarray(choices, np.float64), np.zeros(np.shape(choices))
         for one in np.unique(sensitivity).tolist():
             if one not in self.values:
                 self.values[one] = self.solve(one)
-            choose_rows(np.flatnonzero(sensitivity == one), self.rules, one, npe, t, choices,
-                        self.values[one], *self.tables, best)
-        return best
+            score_rows(np.flatnonzero(sensitivity == one), self.rules, one, npe, t, choices, self.values[one],
+                       *self.tables, out)
+        return out

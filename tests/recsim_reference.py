@@ -7,7 +7,8 @@ import numpy as np
 from envs.core import SPLITS
 from envs.interest_evolution import InterestEvolution
 from envs.interest_exploration import InterestExploration
-from envs.long_term_satisfaction import LEVELS, LongTermSatisfaction
+from envs.long_term_satisfaction import LEVELS, LongTermSatisfaction, drift, engagement, satisfaction_of
+from envs.satisfaction_oracle import Planner
 
 
 def sessions(model, rule, users=4000, seed=5, **params):
@@ -52,8 +53,8 @@ EVOLUTION = {
 }
 EXPLORATION = {
     "uniform random": lambda env, rng: shown(env, rng.random(env.state["group"].shape)),
-    "top-quality": lambda env, rng: shown(env, env.state["quality"]),
-    "lowest-quality": lambda env, rng: shown(env, -env.state["quality"]),
+    "top-quality": lambda env, rng: shown(env, env.state["shown"][:, :, -1]),
+    "lowest-quality": lambda env, rng: shown(env, -env.state["shown"][:, :, -1]),
     "oracle (optimum)": lambda env, rng: env.oracle(),
 }
 SATISFACTION = {
@@ -70,29 +71,61 @@ LEVEL = {
 }
 
 
+def posterior(env, rng):
+    """Plan for the kinds of users weighed by their posterior: reads nothing but the observed history and the clock."""
+    planner = env.planner = env.planner or Planner(env.rules)
+    rules, history = env.rules, env.state["history"]
+    kinds = (rules.sensitivity * rules.sensitivity_spread, rules.sensitivity / rules.sensitivity_spread)
+    npe, log_odds, step = np.zeros(env.num_envs), np.zeros((2, env.num_envs)), int(env.t[0])
+    for clickbait, logarithm in history[:, history.shape[1] - step:].transpose(1, 2, 0).astype(float):
+        for k, eta in enumerate(kinds):
+            mean, sd = engagement(rules, clickbait, satisfaction_of(eta, npe))
+            log_odds[k] -= .5 * ((logarithm - mean) / sd) ** 2                # the standard deviations are the same
+        npe = drift(rules, clickbait, npe)
+    belief = np.exp(log_odds - log_odds.max(axis=0))
+    belief /= belief.sum(axis=0)
+    scores = sum(belief[k][:, None] * planner.score(np.full(env.num_envs, eta), npe, env.t)
+                 for k, eta in enumerate(kinds))
+    return np.argmax(scores, axis=1)
+
+
+HIDDEN = {"action": "level", "observe": "history", "window": 60, "sensitivity": .05, "sensitivity_spread": 5.0}
+BLIND = {
+    "optimum, kind known": LEVEL["optimum"],
+    "posterior of the kind": posterior,
+    "best schedule": lambda env, rng: np.where(env.t < 57, 0, LEVELS - 1),    # of all: level c, then chocolate for j
+    "kale": LEVEL["kale"],
+    "myopic": LEVEL["myopic"],
+}
+
+
 def row(*cells):
     print("| " + " | ".join(map(str, cells)) + " |")
 
 
-def main():
+def main(users=20_000):
     row("interest evolution, k = 3, m = 10", "return", "clicks", "quality", "steps")
     for name, rule in EVOLUTION.items():
-        s = sessions(InterestEvolution, rule)
+        s = sessions(InterestEvolution, rule, users)
         quality = ratio(s["quality"], s["clicks"])
         row(name, *(f"{s[c].mean():.1f} ± {error(s[c]):.1f}" for c in ("reward", "clicks")),
             f"{quality[0]:.3f} ± {quality[1]:.3f}", f"{s['length'].mean():.1f} ± {error(s['length']):.1f}")
     row("interest exploration, k = 2, m = 20", "clicks")
     for name, rule in EXPLORATION.items():
-        s = sessions(InterestExploration, rule)
+        s = sessions(InterestExploration, rule, users)
         row(name, f"{s['reward'].mean():.1f} ± {error(s['reward']):.1f}")
     row("long-term satisfaction, k = 2, m = 20: η", *SATISFACTION)
     for eta in (.01, .1, .3):
-        found = [sessions(LongTermSatisfaction, rule, sensitivity=eta)["reward"] for rule in SATISFACTION.values()]
+        found = [sessions(LongTermSatisfaction, rule, users, sensitivity=eta)["reward"]
+                 for rule in SATISFACTION.values()]
         row(eta, *(f"{f.mean():.0f} ± {error(f):.0f}" for f in found))
     row("levels, memory .9, η .05", *LEVEL)
-    found = [sessions(LongTermSatisfaction, rule, action="level", sensitivity=.05, memory=.9)["expected"]
+    found = [sessions(LongTermSatisfaction, rule, users, action="level", sensitivity=.05, memory=.9)["expected"]
              for rule in LEVEL.values()]
     row("expected", *(f"{f.mean():.1f} ± {error(f):.1f}" for f in found))
+    row("two hidden kinds, η .01 and .25, memory .7", *BLIND)
+    found = [sessions(LongTermSatisfaction, rule, users, **HIDDEN)["expected"] for rule in BLIND.values()]
+    row("expected", *(f"{f.mean():.0f} ± {error(f):.0f}" for f in found))
 
 
 if __name__ == "__main__":
