@@ -185,7 +185,7 @@ def bench_bandits(rounds: int, learners: int = 1000, steps: int = 10_000) -> Non
             for _ in range(length):
                 batch, seen, totals = collect(env, algorithm, seen, 1, rng)
                 algorithm.learn(batch)
-                regret += totals["regret"]
+                regret += totals["regret"].sum()
             if number:
                 speed.append(learners * length / (time.perf_counter() - start))
         rows.append((f"recloop {name}", shown(speed), f"{regret / learners:.1f}"))

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from numba import njit
 
 
 class Design:
@@ -76,8 +77,21 @@ class Design:
 
 def pairs(x: np.ndarray) -> np.ndarray:
     """Products x_j x_k, j ≤ k, of the last axis: ``[…, H] -> […, H(H+1)/2]``."""
-    j, k = np.triu_indices(x.shape[-1])
-    return x[..., j] * x[..., k]
+    h = x.shape[-1]
+    out = np.empty((*x.shape[:-1], h * (h + 1) // 2), x.dtype)
+    multiply(np.ascontiguousarray(x).reshape(-1, h), out.reshape(-1, out.shape[-1]))
+    return out
+
+
+@njit(cache=True)
+def multiply(x, out):
+    """`pairs` of the rows ``x [M, H]``."""
+    for m in range(len(x)):
+        place = 0
+        for j in range(x.shape[1]):
+            for k in range(j, x.shape[1]):
+                out[m, place + k - j] = x[m, j] * x[m, k]
+            place += x.shape[1] - j
 
 
 def _width(space) -> int:

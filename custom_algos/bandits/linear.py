@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numba import njit
 
 from .core import Bandit, BanditConfig
 from .design import Design, pairs
@@ -30,7 +31,7 @@ class LinearConfig(BanditConfig):
 
 class LinearModel(Bandit):
     Config: ClassVar[type] = LinearConfig
-    looks = True
+    looks: bool = True
     policy_arrays = ("theta", "offset", "spread", "shift", "log_det")
     learner_arrays = ("gram", "target", "views", "view_sum", "reward_sum")
 
@@ -56,7 +57,7 @@ class LinearModel(Bandit):
     def update(self, rows):
         x, f = self.design.context(rows.obs), self.design.chosen(rows.obs, rows.action)      # [M, H], [M, D]
         reward = rows.reward.astype(np.float64)
-        self.add(rows, x, f, 1.0, reward)
+        self.add(rows, x, f, np.ones(len(x)), reward)
         if self.intercept:
             np.add.at(self.views, rows.action, 1.0)
             np.add.at(self.view_sum, rows.action, x)
@@ -64,12 +65,11 @@ class LinearModel(Bandit):
         self.refresh()
 
     def add(self, rows, x, f, weight, value):
-        """``gram`` += Σ weight φφ' and ``target`` += Σ value φ; weight, value are ``[M]`` or scalars."""
-        left, right = np.broadcast_to(value, len(x))[:, None] * x, np.broadcast_to(weight, len(x))[:, None] * pairs(x)
+        """``gram`` += Σ weight φφ' and ``target`` += Σ value φ; ``weight [M]``, ``value [M]``."""
         if f is None:
-            np.add.at(self.target, (rows.learner, rows.action), left)
-            np.add.at(self.gram, (rows.learner, rows.action), right)
-        elif self.replications == 1:
+            return add_disjoint(self.gram, self.target, rows.learner, rows.action, x, weight, value)
+        left, right = value[:, None] * x, weight[:, None] * pairs(x)
+        if self.replications == 1:
             self.target[0] += f.T @ left
             self.gram[0] += pairs(f).T @ right
         else:
@@ -114,16 +114,16 @@ class LinearModel(Bandit):
         """(mean, variance / σ²) of every action's score, each ``[N, A]``."""
         x, f = self.by_learner(obs), self.design.item_features(obs)                              # [R, B, H]
         n = x.shape[0] * x.shape[1]
-        if f is not None and f.ndim == 3:
+        if f is not None and (f.ndim == 3 or n == 1):          # (one user's matrix is smaller than all items' pairs)
             weights, square = self.user_model(x)
             f = f.reshape(len(weights), -1, f.shape[-1])
-            mean, variance = f @ weights[:, :, None], np.einsum("nmd,nmd->nm", f @ square, f)
+            mean, variance = (f @ weights[:, :, None])[..., 0], np.einsum("nmd,nmd->nm", f @ square, f)
         else:
             mean, variance = x @ self.theta.swapaxes(1, 2), pairs(x) @ self.spread               # [R, B, D or A]
             if f is not None:
                 mean, variance = mean @ f.T, variance @ self.item_pairs.T
-            if self.intercept:
-                mean, variance = mean + self.offset, variance + x @ self.shift.T
+        if self.intercept:
+            mean, variance = mean + self.offset, variance + x @ self.shift.T
         return mean.reshape(n, -1), np.maximum(variance, 0.0).reshape(n, -1)
 
     def by_learner(self, obs) -> np.ndarray:
@@ -141,6 +141,18 @@ class LinearModel(Bandit):
         folded = (pairs(x) @ self.spread).reshape(-1, d * (d + 1) // 2)
         square = folded[:, _place(d)] * np.where(np.eye(d, dtype=bool), 1.0, 0.5)
         return (x @ self.theta.swapaxes(1, 2)).reshape(-1, d), square
+
+
+@njit(cache=True)
+def add_disjoint(gram, target, learner, action, x, weight, value):
+    """Row m of ``x [M, H]`` goes into one model's sums: ``gram [R, A, pairs H]`` and ``target [R, A, H]``."""
+    for m in range(len(x)):
+        square, place = gram[learner[m], action[m]], 0
+        for j in range(x.shape[1]):
+            target[learner[m], action[m], j] += value[m] * x[m, j]
+            for k in range(j, x.shape[1]):
+                square[place + k - j] += weight[m] * (x[m, j] * x[m, k])
+            place += x.shape[1] - j
 
 
 def _place(n: int) -> np.ndarray:
