@@ -26,7 +26,7 @@ from functools import cached_property
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
-from .choice import NOTHING, multinomial_proportional
+from .choice import NOTHING, multinomial_proportional, take
 from .core import VectorEnv, param
 from .problems import scaled
 from .rng import integer, kernel, session_key, uniform
@@ -76,19 +76,19 @@ def step_users(slate, active, seed, user, session, t, weight, topic, rise, stay,
                expected, terminated):
     """One user, one slate: weigh the items, take one or none, change the interest, stay or leave."""
     places = slate.shape[1]
-    scores = np.empty(places)
+    scores, shares = np.empty(places), np.empty(places)
     for n in range(len(slate)):
         if not active[n]:
             continue
-        life, total = session_key(seed, user[n], session[n]), 0.0
+        life = session_key(seed, user[n], session[n])
         for j in range(places):
             scores[j] = weight[state[n], slate[n, j]]
             for i in range(j):
                 if slate[n, i] == slate[n, j]:
                     scores[j] = 0.0
-            total += scores[j]
-        expected[n] = total / (1.0 + total)
-        place = multinomial_proportional(scores, 1.0, 0.0, uniform(life, t[n], CHOICE, 0))
+        nothing = multinomial_proportional(scores, 1.0, 0.0, shares)
+        expected[n] = 1.0 - nothing
+        place = take(shares, nothing, uniform(life, t[n], CHOICE, 0))
         quality = stay[-1]
         if place != NOTHING:
             response[n, place], reward[n] = 1, 1.0
