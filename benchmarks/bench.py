@@ -194,7 +194,7 @@ def pulls(name: str, params: dict, learners: int, steps: int, rounds: int) -> tu
         for _ in range(length):
             batch, seen, totals = collect(env, algorithm, seen, 1, rng)
             algorithm.learn(batch)
-            lost += totals["regret"]
+            lost += totals["regret"].sum()
         if number:
             speed.append(learners * length / (time.perf_counter() - start))
             regret.append(lost / learners)

@@ -22,6 +22,10 @@ ALGORITHMS = {
     "logistic_thompson": "custom_algos.bandits.logistic_thompson:LogisticThompson",
     "neural_linear": "custom_algos.bandits.neural_linear:NeuralLinear",
     "neural_ucb": "custom_algos.bandits.neural_ucb:NeuralUCB",
+    "q_learning": "custom_algos.tabular.q_learning:QLearning",
+    "double_q_learning": "custom_algos.tabular.double_q_learning:DoubleQLearning",
+    "sarsa": "custom_algos.tabular.sarsa:Sarsa",
+    "expected_sarsa": "custom_algos.tabular.expected_sarsa:ExpectedSarsa",
     "a2c": "custom_algos.deep.a2c:A2C",
 }
 

@@ -130,6 +130,8 @@ def settings(name: str) -> set[str]:
 class Baseline:
     """One RLlib algorithm on the trial's users."""
 
+    tally = None                                           # its steps are RLlib's own: nobody counts them run by run
+
     def __init__(self, trial: dict[str, Any]):
         warnings.filterwarnings("ignore")
         logging.getLogger("ray").setLevel(logging.ERROR)

@@ -22,6 +22,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--list", action="store_true", help="list the shipped experiments, environments and algorithms")
     p.add_argument("--dry-run", action="store_true",
                    help="check everything and print the resolved experiment and its trials")
+    p.add_argument("--chapter", type=int, metavar="N", help="run every shipped experiment of chapter N of docs/path")
+    p.add_argument("--figures", metavar="DIR", help="also write the figures (SVG) and the leaderboard (Markdown) here")
     p.add_argument("--smoke", action="store_true", help="one seed, a few steps: does it run at all?")
     p.add_argument("--resume", metavar="RUN", help="continue the run in this results folder")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
@@ -39,7 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     from .experiment import Problem
 
     try:
-        return _list() if args.list else _run(args)
+        if args.list:
+            return _list()
+        return _chapter(args) if args.chapter is not None else _run(args)
     except Problem as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
@@ -56,11 +60,24 @@ def _list() -> int:
 
     print("experiments:")
     for name, path in shipped().items():
-        print(f"  {name:16} {path.read_text().splitlines()[0].lstrip('# ')}")
+        print(f"  {name:20} {path.read_text().splitlines()[0].lstrip('# ')}")
     print("environments:", *envs.MODELS, sep="\n  ")
     print("algorithms:", *custom_algos.ALGORITHMS, sep="\n  ")
     print("RLlib baselines (rllib: NAME):\n  PPO, APPO, IMPALA, DQN, SAC")
     return 0
+
+
+def _chapter(args) -> int:
+    from . import experiment
+
+    if args.experiment or args.resume or args.out or args.data:
+        raise experiment.Problem("--chapter runs several experiments: leave out EXPERIMENT, --resume, --out and --data")
+    worst = 0
+    for name in experiment.of_chapter(args.chapter):
+        args.experiment = name
+        worst = max(worst, _run(args))
+        print()
+    return worst
 
 
 def _run(args) -> int:
@@ -95,17 +112,20 @@ def _run(args) -> int:
     except race.Failed as failed:
         console.print(f"[red]some trials failed[/red]; the rest is reported.\n{failed}", markup=True, soft_wrap=True)
         status = 1
-    return max(status, _conclude(console, folder, args.verbose))
+    return max(status, _conclude(console, folder, args.verbose, args.figures))
 
 
 def _introduce(console, e, trials, plan, folder) -> None:
     learners = sorted({t["label"] for t in trials if t["budget"]})
     console.print(f"[bold]{e.question or e.name}[/bold]")
-    console.print(f"{len(trials)} trials: {', '.join(learners)} × {e.seeds} seeds, "
-                  "and random, today's policy and the bounds once")
+    runs, session = e.population.replications, e.score == "session"
+    console.print(f"{len(trials)} trials: {', '.join(learners)} × {e.seeds} seeds"
+                  + (f" × {runs:,} independent runs" if runs > 1 else "")
+                  + (", and random, today's policy and the bounds once" if session else ""))
     console.print(f"budget: {e.budget.env_steps:,} real env steps a trial on {e.env.id}; "
                   f"{e.population.shards * e.population.users_per_shard} users at a time; "
-                  f"scored on {e.population.eval_users:,} held-out users")
+                  + (f"scored on {e.population.eval_users:,} held-out users" if session
+                     else f"scored by the {'regret' if e.score == 'regret' else 'expected reward'} while learning"))
     if any(t["kind"] == "rllib" for t in trials):
         console.print(f"          set by the slowest row: RLlib's PPO makes about {RLLIB_RATE:,} env steps/s on one "
                       f"core, {e.budget.env_steps / RLLIB_RATE:.0f} s a seed")
@@ -127,7 +147,7 @@ def _dry_run(e, trials, plan) -> int:
     return 0
 
 
-def _conclude(console, folder, verbose) -> int:
+def _conclude(console, folder, verbose, target=None) -> int:
     from . import estimates, report
 
     try:
@@ -136,6 +156,8 @@ def _conclude(console, folder, verbose) -> int:
         for line in estimates.lines(folder):
             console.print(line, soft_wrap=True)
         console.print(f"report: {report.write_report(folder)}", soft_wrap=True)
+        if target:
+            report.write_figures(folder, target)
     except (OSError, ValueError, KeyError) as error:
         if verbose:
             traceback.print_exc()
