@@ -23,6 +23,8 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "recloop/NonlinearBandit-v0": ("envs.contextual:ContextBandit", {"link": "cosine"}),
     "recloop/FreshContextBandit-v0": ("envs.contextual:FreshContextBandit", {"actions": 10}),
     "recloop/Ladder-v0": ("envs.ladder:Ladder", {}),
+    "recloop/CartPole-v1": ("envs.cartpole:CartPole", {}),
+    "recloop/Pendulum-v1": ("envs.pendulum:Pendulum", {}),
     "recloop/Logged-v0": ("envs.logged:Logged", {}),
 }
 

@@ -157,7 +157,7 @@ def test_final_obs_is_dense_and_only_differs_where_a_session_ended(env_id):
     env = build(env_id, autoreset="same_step")
     env.reset(seed=1)
     choose, ended = chooser(env), 0
-    for _ in range(STEPS):
+    for _ in range(max(STEPS, env.horizon or 0)):
         obs, _, terminated, truncated, info = env.step(choose(env))
         ends = terminated | truncated
         ended += ends.sum()
@@ -313,6 +313,11 @@ def test_bad_actions_are_refused(env_id):
     for wrong in (good[:-1], np.concatenate([good, good]), good[0]):
         with pytest.raises(ValueError, match="shape"):
             env.step(wrong)
+    if isinstance(env.single_action_space, gym.spaces.Box):                      # a control: clipped, but a number
+        good.flat[-1] = np.nan
+        with pytest.raises(ValueError, match="nan"):
+            env.step(good)
+        return
     size = int(np.max(getattr(env.single_action_space, "nvec", getattr(env.single_action_space, "n", 0))))
     for outside in (-1, size):
         wrong = good.copy()
