@@ -7,22 +7,82 @@ from torch import nn
 ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
 
+def one_of(name: str, value, valid):
+    """``value``, where it is one of ``valid``; ValueError names all three."""
+    if value not in valid:
+        raise ValueError(f"{name} = {value!r} must be one of {', '.join(valid)}")
+    return value
+
+
 def mlp(inputs: int, hidden: tuple[int, ...], outputs: int, generator: torch.Generator, activation: str = "tanh",
         last_gain: float = 1.0) -> nn.Sequential:
-    """A multilayer perceptron with orthogonal weights and zero biases drawn from ``generator`` (Saxe et al. 2014)."""
-    sizes, layers = (inputs, *hidden), []
-    for width_in, width_out in zip(sizes, hidden, strict=False):
-        layers += [linear(width_in, width_out, generator, 2.0**0.5), ACTIVATIONS[activation]()]
-    return nn.Sequential(*layers, linear(sizes[-1], outputs, generator, last_gain))
+    """A multilayer perceptron, see `linear` and `hidden_layers`."""
+    last = (inputs, *hidden)[-1]
+    return nn.Sequential(*hidden_layers(inputs, hidden, generator, activation),
+                         linear(last, outputs, generator, last_gain))
 
 
-def linear(inputs: int, outputs: int, generator: torch.Generator, gain: float) -> nn.Linear:
-    """One layer, initialised from ``generator``."""
+def hidden_layers(inputs: int, hidden: tuple[int, ...], generator: torch.Generator, activation: str = "tanh",
+                  init: str = "orthogonal") -> list[nn.Module]:
+    """Layers of the widths ``hidden``, each followed by its activation."""
+    kind, layers = ACTIVATIONS[one_of("activation", activation, ACTIVATIONS)], []
+    for width_in, width_out in zip((inputs, *hidden), hidden, strict=False):
+        layers += [linear(width_in, width_out, generator, 2.0**0.5, init), kind()]
+    return layers
+
+
+def linear(inputs: int, outputs: int, generator: torch.Generator, gain: float, init: str = "orthogonal") -> nn.Linear:
+    """One layer drawn from ``generator``.  orthogonal: weights orthogonal times ``gain``, biases zero (Saxe et al. 2014);
+    torch: both uniform on ± 1/√inputs, torch's own default."""
     layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
     with torch.no_grad():
-        nn.init.orthogonal_(layer.weight, gain, generator=generator)
-        nn.init.zeros_(layer.bias)
+        if one_of("init", init, ("orthogonal", "torch")) == "orthogonal":
+            nn.init.orthogonal_(layer.weight, gain, generator=generator)
+            nn.init.zeros_(layer.bias)
+        else:
+            for part in (layer.weight, layer.bias):
+                nn.init.uniform_(part, -inputs**-0.5, inputs**-0.5, generator=generator)
     return layer
+
+
+class Normalize(nn.Module):
+    """(x − mean) / standard deviation of every number seen so far, at most 10; a part of the policy, no parameter."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.register_buffer("count", torch.zeros(1, dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
+        self.register_buffer("squares", torch.zeros(size, dtype=torch.float64))            # Σ (x − mean)²
+
+    def forward(self, x):
+        if not self.count:
+            return x
+        sd = (self.squares / self.count).sqrt().clamp_min(1e-4)
+        return ((x - self.mean) / sd).clamp(-10.0, 10.0).float()
+
+    def update(self, x: torch.Tensor) -> None:
+        """Add the rows ``[B, D]`` (the merging of moments of Chan, Golub & LeVeque 1983)."""
+        x = x.double()
+        count, shift = self.count + len(x), x.mean(0) - self.mean
+        self.squares += x.var(0, unbiased=False) * len(x) + shift**2 * self.count * len(x) / count
+        self.mean += shift * len(x) / count
+        self.count.copy_(count)
+
+
+def actor_critic(obs_space, outputs: int, config, generator: torch.Generator) -> tuple[nn.Sequential, nn.Sequential]:
+    """Two networks on flat observations as ``config`` says: one with ``outputs`` numbers, one with a value.
+
+    Read from ``config``: hidden, activation, init, shared (both stand on one trunk), normalize_obs (then the first part
+    of both is the same `Normalize`).
+    """
+    size = flat_size(obs_space)
+    front = [Normalize(size)] if config.normalize_obs else []
+    def trunk():
+        return hidden_layers(size, config.hidden, generator, config.activation, config.init)
+    last, body = (size, *config.hidden)[-1], trunk()
+    actor = nn.Sequential(*front, *body, linear(last, outputs, generator, 0.01, config.init))
+    body = body if config.shared else trunk()
+    return actor, nn.Sequential(*front, *body, linear(last, 1, generator, 1.0, config.init))
 
 
 def generator_of(seed: int) -> torch.Generator:
