@@ -32,8 +32,8 @@ def hidden_layers(inputs: int, hidden: tuple[int, ...], generator: torch.Generat
 
 
 def linear(inputs: int, outputs: int, generator: torch.Generator, gain: float, init: str = "orthogonal") -> nn.Linear:
-    """One layer drawn from ``generator``.  orthogonal: weights orthogonal times ``gain``, biases zero (Saxe et al. 2014);
-    torch: both uniform on ± 1/√inputs, torch's own default."""
+    """One layer drawn from ``generator``.  orthogonal: weights orthogonal times ``gain``, biases zero (Saxe et al.
+    2014); torch: both uniform on ± 1/√inputs, torch's own default."""
     layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
     with torch.no_grad():
         if one_of("init", init, ("orthogonal", "torch")) == "orthogonal":
@@ -48,11 +48,15 @@ def linear(inputs: int, outputs: int, generator: torch.Generator, gain: float, i
 class Normalize(nn.Module):
     """(x − mean) / standard deviation of every number seen so far, at most 10; a part of the policy, no parameter."""
 
+    count: torch.Tensor
+    mean: torch.Tensor
+    squares: torch.Tensor                                                                   # Σ (x − mean)²
+
     def __init__(self, size: int):
         super().__init__()
         self.register_buffer("count", torch.zeros(1, dtype=torch.float64))
         self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
-        self.register_buffer("squares", torch.zeros(size, dtype=torch.float64))            # Σ (x − mean)²
+        self.register_buffer("squares", torch.zeros(size, dtype=torch.float64))
 
     def forward(self, x):
         if not self.count:

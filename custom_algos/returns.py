@@ -73,7 +73,7 @@ class ReturnScale:
         running = self.carry if len(self.carry) == reward.shape[1] else np.zeros(reward.shape[1])
         for now, end in zip(reward, ends, strict=True):
             running = self.gamma * running + now
-            self.moments = self.moments + (len(running), running.sum(), (running**2).sum())
+            self.moments = self.moments + np.array([len(running), running.sum(), (running**2).sum()])
             running = np.where(end, 0.0, running)
         self.carry = running
 

@@ -71,9 +71,9 @@ class A2C(Algorithm):
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
         c = self.config
-        head = head_of(action_space, c.gaussian, c.log_std)
-        self.actor, self.critic = nets.actor_critic(obs_space, head.outputs, c, nets.generator_of(seed))
-        self.policy = nn.ModuleDict({"actor": self.actor, "head": head})
+        self.head = head_of(action_space, c.gaussian, c.log_std)
+        self.actor, self.critic = nets.actor_critic(obs_space, self.head.outputs, c, nets.generator_of(seed))
+        self.policy = nn.ModuleDict({"actor": self.actor, "head": self.head})
         acting = list(self.policy.parameters())
         valuing = [p for p in self.critic.parameters() if not any(p is q for q in acting)]
         self.parameters = [*acting, *valuing]
@@ -83,7 +83,7 @@ class A2C(Algorithm):
 
     @torch.no_grad()
     def act(self, obs, rng, explore=True, mask=None):
-        return self.policy["head"].sample(self.actor(self._tensor(obs)).numpy(), rng if explore else None, mask)
+        return self.head.sample(self.actor(self._tensor(obs)).numpy(), rng if explore else None, mask)
 
     def advantages(self, batch: Transition, reward, value) -> np.ndarray:
         """Â ``[T, N]`` for rewards ``[T, N]`` as the learner sees them and values ``[T, N]`` of ``batch.obs``."""
@@ -105,7 +105,7 @@ class A2C(Algorithm):
         if c.normalize_advantage and len(advantage) > 1:
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         action = batch.action.reshape(-1, *batch.action.shape[2:])
-        log_prob, entropy = self.policy["head"].score(self.actor(obs), action, batch.mask)  # [T·N]
+        log_prob, entropy = self.head.score(self.actor(obs), action, batch.mask)  # [T·N]
         policy, entropy = -(log_prob * advantage).mean(), entropy.mean()
         critic = 0.5 * (value - target).pow(2).mean()
         total = policy + c.value_coef * critic - c.entropy_coef * entropy
@@ -121,8 +121,8 @@ class A2C(Algorithm):
         losses["total"].backward()
         norm = nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm or np.inf)
         self.optimizer.step()
-        if self.config.normalize_obs:
-            self.actor[0].update(self._flat(batch.obs))
+        if isinstance(front := self.actor[0], nets.Normalize):
+            front.update(self._flat(batch.obs))
         return {"loss": losses["total"].item(), **{k: v.item() for k, v in losses.items() if k != "total"},
                 "grad_norm": norm.item()}
 

@@ -104,7 +104,7 @@ class Gaussian(nn.Module):
             raise ValueError(f"gaussian = '{form}' needs bounds, and {space} has none; valid is: plain")
         self.log_std = nn.Parameter(torch.full(space.shape, float(log_std)))                # [D]
         self.centre = torch.from_numpy((space.high + space.low) / 2 if form != "plain" else space.low * 0)
-        self.half = torch.from_numpy((space.high - space.low) / 2)                          # [D]
+        self.reach = torch.from_numpy((space.high - space.low) / 2)                          # [D]
 
     @torch.no_grad()
     def sample(self, outputs, rng, mask=None):
@@ -114,17 +114,17 @@ class Gaussian(nn.Module):
             noise = rng.standard_normal(action.shape, np.float32)
             action = action + self.log_std.exp() * torch.from_numpy(noise)
         if self.form == "squashed":
-            action = self.centre + self.half * torch.tanh(action).clamp(-EDGE, EDGE)
+            action = self.centre + self.reach * torch.tanh(action).clamp(-EDGE, EDGE)
         action = action.numpy()
         return action, np.zeros(len(action), np.float32) if rng is None else self.score(outputs, action)[0].numpy()
 
     def mean(self, outputs):
-        return self.centre + self.half * torch.tanh(outputs) if self.form == "tanh" else outputs
+        return self.centre + self.reach * torch.tanh(outputs) if self.form == "tanh" else outputs
 
     def score(self, outputs, action, mask=None):
         mean, z = self.mean(outputs), torch.from_numpy(action)                              # [B, D]
         if self.form == "squashed":
-            z = torch.atanh(((z - self.centre) / self.half).clamp(-EDGE, EDGE))
+            z = torch.atanh(((z - self.centre) / self.reach).clamp(-EDGE, EDGE))
         normal = torch.distributions.Normal(mean, self.log_std.exp())
         log_prob, entropy = normal.log_prob(z), normal.entropy()                            # [B, D]
         if self.form == "squashed":
@@ -135,5 +135,5 @@ class Gaussian(nn.Module):
         return log_prob.sum(-1), entropy.sum(-1)
 
     def log_slope(self, z):
-        """log |d action / dz| = log (half (1 − tanh² z)), in a form that keeps its digits for large z."""
-        return self.half.log() + 2.0 * (np.log(2.0) - z - F.softplus(-2.0 * z))
+        """log |d action / dz| = log (reach (1 − tanh² z)), in a form that keeps its digits for large z."""
+        return self.reach.log() + 2.0 * (np.log(2.0) - z - F.softplus(-2.0 * z))
