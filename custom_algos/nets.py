@@ -73,20 +73,36 @@ class Normalize(nn.Module):
         self.count.copy_(count)
 
 
-def actor_critic(obs_space, outputs: int, config, generator: torch.Generator) -> tuple[nn.Sequential, nn.Sequential]:
-    """Two networks on flat observations as ``config`` says: one with ``outputs`` numbers, one with a value.
+def actor_critic(obs_space, outputs: int, generator: torch.Generator, hidden=(64, 64), activation: str = "tanh",
+                 init: str = "orthogonal", shared: bool = False, normalize: bool = False):
+    """Two networks on flat observations, one with ``outputs`` numbers and one with a value, both `nn.Sequential`.
 
-    Read from ``config``: hidden, activation, init, shared (both stand on one trunk), normalize_obs (then the first part
-    of both is the same `Normalize`).
+    ``shared``: both stand on the same hidden layers; ``normalize``: the first part of both is the same `Normalize`.
     """
     size = flat_size(obs_space)
-    front = [Normalize(size)] if config.normalize_obs else []
-    def trunk():
-        return hidden_layers(size, config.hidden, generator, config.activation, config.init)
-    last, body = (size, *config.hidden)[-1], trunk()
-    actor = nn.Sequential(*front, *body, linear(last, outputs, generator, 0.01, config.init))
-    body = body if config.shared else trunk()
-    return actor, nn.Sequential(*front, *body, linear(last, 1, generator, 1.0, config.init))
+    last, front = (size, *hidden)[-1], [Normalize(size)] if normalize else []
+    body = hidden_layers(size, hidden, generator, activation, init)
+    actor = nn.Sequential(*front, *body, linear(last, outputs, generator, 0.01, init))
+    body = body if shared else hidden_layers(size, hidden, generator, activation, init)
+    return actor, nn.Sequential(*front, *body, linear(last, 1, generator, 1.0, init))
+
+
+def adam(policy: nn.Module, critic: nn.Module, learning_rate: float, critic_learning_rate: float) -> torch.optim.Adam:
+    """Adam with a step size of its own for the weights that only the critic has (0: the same)."""
+    acting = list(policy.parameters())
+    valuing = [p for p in critic.parameters() if not any(p is q for q in acting)]
+    groups: list[dict] = [{"params": acting}, {"params": valuing, "lr": critic_learning_rate or learning_rate}]
+    return torch.optim.Adam(groups, lr=learning_rate)
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, max_grad_norm: float) -> float:
+    """One step down the gradient of ``loss``, with at most the norm ``max_grad_norm`` (0: as it is); returns its norm."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    weights = [p for group in optimizer.param_groups for p in group["params"]]
+    norm = nn.utils.clip_grad_norm_(weights, max_grad_norm or float("inf"))
+    optimizer.step()
+    return norm.item()
 
 
 def generator_of(seed: int) -> torch.Generator:

@@ -20,6 +20,14 @@ def discounted_returns(reward, terminated, ends, next_value, gamma: float) -> np
     return out
 
 
+def of_the_session(to_go, ends) -> np.ndarray:
+    """``[T, N]``: at every step the return ``to_go`` of the first step of its session (row 0, or after an end)."""
+    out = to_go.copy()
+    for t in range(1, len(out)):
+        out[t] = np.where(ends[t - 1], to_go[t], out[t - 1])
+    return out
+
+
 def gae(reward, value, next_value, terminated, ends, gamma: float | np.floating,
         gae_lambda: float | np.floating) -> np.ndarray:
     r"""``[T, N]`` generalised advantage estimates (Schulman et al. 2016, equation 16).

@@ -72,13 +72,11 @@ class A2C(Algorithm):
         super().__init__(obs_space, action_space, config, seed, items)
         c = self.config
         self.head = head_of(action_space, c.gaussian, c.log_std)
-        self.actor, self.critic = nets.actor_critic(obs_space, self.head.outputs, c, nets.generator_of(seed))
+        self.actor, self.critic = nets.actor_critic(obs_space, self.head.outputs, nets.generator_of(seed), c.hidden,
+                                                    c.activation, c.init, c.shared, c.normalize_obs)
         self.policy = nn.ModuleDict({"actor": self.actor, "head": self.head})
-        acting = list(self.policy.parameters())
-        valuing = [p for p in self.critic.parameters() if not any(p is q for q in acting)]
-        self.parameters = [*acting, *valuing]
-        self.optimizer = torch.optim.Adam([{"params": acting}, {
-            "params": valuing, "lr": c.critic_learning_rate or c.learning_rate}], lr=c.learning_rate)
+        self.networks = nn.ModuleDict({"policy": self.policy, "critic": self.critic})
+        self.optimizer = nets.adam(self.policy, self.critic, c.learning_rate, c.critic_learning_rate)
         self.return_scale = returns.ReturnScale(c.gamma)
 
     @torch.no_grad()
@@ -117,14 +115,11 @@ class A2C(Algorithm):
         if self.config.normalize_reward:
             self.return_scale.update((batch.reward + self.config.reward_shift) * self.config.reward_scale, batch.ends)
         losses = self.loss(batch)
-        self.optimizer.zero_grad(set_to_none=True)
-        losses["total"].backward()
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm or np.inf)
-        self.optimizer.step()
+        norm = nets.descend(self.optimizer, losses["total"], self.config.max_grad_norm)
         if isinstance(front := self.actor[0], nets.Normalize):
             front.update(self._flat(batch.obs))
         return {"loss": losses["total"].item(), **{k: v.item() for k, v in losses.items() if k != "total"},
-                "grad_norm": norm.item()}
+                "grad_norm": norm}
 
     def _tensor(self, obs) -> torch.Tensor:
         return nets.tensor(nets.flat_obs(obs, self.obs_space))
@@ -140,11 +135,10 @@ class A2C(Algorithm):
         nets.load_snapshot(self.policy, policy)
 
     def state_dict(self):
-        return {"policy": nets.snapshot(self.policy), "critic": nets.snapshot(self.critic),
+        return {"networks": nets.snapshot(self.networks),
                 "optimizer": nets.optimizer_snapshot(self.optimizer), "return_scale": self.return_scale.state_dict()}
 
     def load_state_dict(self, state):
-        nets.load_snapshot(self.policy, state["policy"])
-        nets.load_snapshot(self.critic, state["critic"])
+        nets.load_snapshot(self.networks, state["networks"])
         nets.load_optimizer_snapshot(self.optimizer, state["optimizer"])
         self.return_scale.load_state_dict(state["return_scale"])
