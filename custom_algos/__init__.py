@@ -22,6 +22,7 @@ ALGORITHMS = {
     "logistic_thompson": "custom_algos.bandits.logistic_thompson:LogisticThompson",
     "neural_linear": "custom_algos.bandits.neural_linear:NeuralLinear",
     "neural_ucb": "custom_algos.bandits.neural_ucb:NeuralUCB",
+    "dqn": "custom_algos.deep.dqn:DQN",
     "a2c": "custom_algos.deep.a2c:A2C",
 }
 

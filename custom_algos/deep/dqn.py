@@ -1,0 +1,213 @@
+r"""DQN: the value of every action by a network, learnt from replayed experience towards a network that stands still.
+
+    L(θ) = E_replay[ huber( Q_θ(s, a) − y ) ],      y = r + γ (1 − terminated) max_a' Q_θ⁻(s', a')
+
+Mnih et al. 2015 (Nature 518).  Switches, all off as in that paper: double (van Hasselt et al. 2016, arXiv:1509.06461),
+dueling (Wang et al. 2016, arXiv:1511.06581), n_step (Sutton & Barto 2018, 7.1), priority_alpha (Schaul et al. 2016,
+arXiv:1511.05952), conservative_coef (CQL(H), Kumar et al. 2020, arXiv:2006.04779: + c · E[log Σ exp Q(s, ·) − Q(s, a)]).
+
+Differences from the paper: (1) N users step together, and a call makes the gradient steps that its rows are due;
+(2) Adam instead of RMSProp, and the gradient's norm is clipped; (3) a truncated session bootstraps from its true last
+state; (4) no frames: observations are arrays, rewards are not clipped; (5) n-step sums are cut at the end of a block of
+`rollout_steps`; (6) a delayed reward is taken as known at once.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import nets, returns
+from ..core import Algorithm, Transition, flat, tree_map
+from ..explore import epsilon_greedy, linear, masked
+from ..replay import Replay, Rows
+from ..rollout import make_rng
+from .q_nets import Adam, QNet
+
+
+@dataclass(frozen=True)
+class Config:
+    learning_rate: float = 1e-3
+    """Adam's step size."""
+    gamma: float = 0.99
+    """Discount a step."""
+    hidden: tuple = (64, 64)
+    """Widths of the hidden layers."""
+    batch_size: int = 32
+    """Rows of a gradient step."""
+    replay_ratio: float = 8.0
+    """Rows trained on for every env step: replay_ratio / batch_size gradient steps a step (paper: 32 every 4 steps)."""
+    buffer_size: int = 50_000
+    """Rows in memory; 0: no replay, every gradient step sees the latest block and nothing else."""
+    learning_starts: int = 1000
+    """Rows in memory before the first gradient step."""
+    target_update_every: int = 500
+    """Gradient steps between two updates of the target network; 0: no target network."""
+    tau: float = 1.0
+    """An update of the target network moves it by this share of the way (1: a copy; .005 every step: a soft target)."""
+    epsilon: float = 1.0
+    """Probability of a random action at the beginning."""
+    epsilon_end: float = 0.05
+    """Probability of a random action from `epsilon_steps` on."""
+    epsilon_steps: int = 10_000
+    """Env steps, of all users together, over which ε falls linearly."""
+    anneal_steps: int = 0
+    """Env steps over which the learning rate falls linearly to 0 and β rises to 1 (0: both stay)."""
+    huber: float = 1.0
+    """The TD error beyond which its loss is linear (inf: squared error)."""
+    max_grad_norm: float = 10.0
+    """The gradient is scaled down to this norm."""
+    double: bool = False
+    """The online network chooses a', the target network values it: less over-estimation."""
+    dueling: bool = False
+    """Q = V + advantage − its mean: states are valued without trying every action in them."""
+    n_step: int = 1
+    """Rewards summed before the bootstrap; at most `rollout_steps`."""
+    priority_alpha: float = 0.0
+    """α: 0 draws uniformly from memory, 1 in proportion to the TD error."""
+    priority_beta: float = 0.4
+    """β: how far importance weights undo the bias of priorities (1: fully)."""
+    conservative_coef: float = 0.0
+    """c: pushes down the values of actions that the data does not hold; for learning from a log."""
+    embedding: str = "none"
+    """none: one output an action; features: Q = head(s) · (f_a, 1) with the catalogue's; learned: head(s) · e_a + b_a."""
+    embedding_size: int = 16
+    """Numbers in a learned embedding."""
+    rollout_steps: int = 1
+    """T: steps of every user between two calls of learn."""
+
+
+class DQN(Algorithm):
+    Config = Config
+
+    def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
+        super().__init__(obs_space, action_space, config, seed, items)
+        check(self.config, action_space, items)
+        c, size, actions = self.config, nets.flat_size(obs_space), int(getattr(action_space, "n", 0))
+        features = items if c.embedding == "features" else None
+        width = c.embedding_size if c.embedding == "learned" else 0
+        self.net, target = (QNet(size, actions, c.hidden, make_rng(seed), c.dueling, features, width) for _ in "12")
+        self.target = target if c.target_update_every else self.net
+        self.optimizer = Adam(len(self.net.vector))
+        self.memory = Replay(c.buffer_size, c.priority_alpha)
+        self.env_steps, self.updates, self.owed = 0, 0, 0.0         # owed: gradient steps not made yet, a fraction
+
+    @property
+    def epsilon(self) -> float:
+        c = self.config
+        return linear(c.epsilon, c.epsilon_end, self.env_steps / max(c.epsilon_steps, 1))
+
+    def act(self, obs, rng, explore=True, mask=None):
+        q = self.net.values(self._flat(obs))                                                # [N, A]
+        return epsilon_greedy(q, self.epsilon if explore else 0.0, rng, mask)
+
+    def rows(self, batch: Transition) -> Rows:
+        """Steps ``[T, N]`` as rows ``[T·N]``: up to ``n_step`` rewards, the bootstrap's factor and its state."""
+        c = self.config
+        total, discount, last = returns.n_step_rows(batch.reward, batch.terminated, batch.ends, c.gamma, c.n_step)
+        reached = (last, np.arange(last.shape[1]))                                          # [T, N], [N]
+        after = tree_map(lambda x: x[reached], (batch.next_obs, batch.next_mask)) if c.n_step > 1 else (
+            batch.next_obs, batch.next_mask)
+        return flat(Rows(batch.obs, batch.action, total.astype(np.float32), after[0], discount.astype(np.float32),
+                         batch.mask if c.conservative_coef else None, after[1]))
+
+    def targets(self, rows: Rows) -> np.ndarray:
+        """y ``[B]``."""
+        after = self._flat(rows.next_obs)
+        value = self.target.values(after)                                                   # [B, A]
+        chooser = self.net.values(after) if self.config.double else value
+        best = masked(chooser, rows.next_mask).argmax(axis=1)                               # [B]
+        return rows.reward + rows.discount * value[np.arange(len(best)), best]
+
+    def loss(self, rows: Rows, weight: np.ndarray | None = None):
+        """The loss, its slope in Q(s, ·) ``[B, A]`` and the TD errors ``[B]``; ``weight [B]`` multiplies the errors'."""
+        c, b = self.config, np.arange(len(rows.action))
+        target = self.targets(rows)                                                         # [B]
+        q = self.net.forward(self._flat(rows.obs))                                          # [B, A]
+        error = q[b, rows.action] - target                                                  # [B]
+        bent = np.clip(error, -c.huber, c.huber)                                            # [B] the slope of huber
+        huber = bent * (error - 0.5 * bent)                                                 # [B]
+        if weight is not None:
+            bent, huber = weight * bent, weight * huber
+        slope, loss = np.zeros_like(q), huber.mean()
+        slope[b, rows.action] = bent
+        if c.conservative_coef:
+            allowed = masked(q, rows.mask)
+            top = allowed.max(axis=1, keepdims=True)
+            share = np.exp(allowed - top)                                                   # [B, A] softmax, when divided
+            total = share.sum(axis=1, keepdims=True)
+            loss += c.conservative_coef * ((top + np.log(total))[:, 0] - q[b, rows.action]).mean()
+            slope += c.conservative_coef * share / total
+            slope[b, rows.action] -= c.conservative_coef
+        return float(loss), slope / np.float32(len(b)), error
+
+    def learn(self, batch):
+        c, from_log = self.config, bool(np.isnan(batch.log_prob).any())
+        if from_log and c.n_step > 1:
+            raise ValueError(f"n_step = {c.n_step}: a log has no sequences, valid is 1")
+        rows = self.rows(batch)
+        self.env_steps += 0 if from_log else len(rows.action)
+        if c.buffer_size:
+            self.memory.add(rows)
+        if len(self.memory) >= c.learning_starts or not c.buffer_size:
+            self.owed += len(rows.action) * c.replay_ratio / c.batch_size
+        rng, losses = make_rng(self.seed, self.updates), []
+        while self.owed >= 1.0:
+            self.owed -= 1.0
+            losses.append(self.gradient_step(rows, rng))
+        numbers = {"epsilon": float(self.epsilon), "updates": float(self.updates)}
+        return numbers | ({"loss": float(np.mean(losses))} if losses else {})
+
+    def gradient_step(self, latest: Rows, rng) -> float:
+        c = self.config
+        done = self.env_steps / c.anneal_steps if c.anneal_steps else 0.0
+        rows, where, weight = latest, None, None
+        if c.buffer_size:
+            rows, where, weight = self.memory.sample(rng, c.batch_size, linear(c.priority_beta, 1.0, done))
+        loss, slope, error = self.loss(rows, weight)
+        self.net.backward(slope)
+        self.optimizer.step(self.net.vector, self.net.slope, linear(c.learning_rate, 0.0, done), c.max_grad_norm)
+        self.updates += 1
+        if where is not None:
+            self.memory.update(where, error)
+        if c.target_update_every and self.updates % c.target_update_every == 0:
+            self.target.vector += np.float32(c.tau) * (self.net.vector - self.target.vector)
+        return loss
+
+    def _flat(self, obs) -> np.ndarray:
+        return nets.flat_obs(obs, self.obs_space)                                           # [N, D]
+
+    def policy_state(self):
+        return {"q": self.net.vector.copy(), "env_steps": self.env_steps}
+
+    def load_policy_state(self, policy):
+        self.net.vector[:] = policy["q"]
+        self.env_steps = int(policy["env_steps"])
+
+    def state_dict(self):
+        return {**self.policy_state(), "target": self.target.vector.copy(), "mean": self.optimizer.mean.copy(),
+                "square": self.optimizer.square.copy(), "updates": self.updates, "owed": self.owed,
+                "memory": self.memory.state_dict()}
+
+    def load_state_dict(self, state):
+        self.load_policy_state(state)
+        self.target.vector[:] = state["target"]
+        self.optimizer.mean[:], self.optimizer.square[:] = state["mean"], state["square"]
+        self.updates = self.optimizer.steps = int(state["updates"])
+        self.owed = float(state["owed"])
+        self.memory.load_state_dict(state["memory"])
+
+
+def check(c: Config, action_space, items) -> None:
+    """ValueError for what cannot be: names the parameter, its value and what is valid."""
+    if not hasattr(action_space, "n"):
+        raise ValueError(f"dqn needs a Discrete action space, not {action_space}")
+    if c.embedding not in ("none", "features", "learned"):
+        raise ValueError(f"embedding = {c.embedding!r} must be none, features or learned")
+    if c.embedding == "features" and items is None:
+        raise ValueError("embedding = 'features' needs an environment with a catalogue (items); valid: none, learned")
+    if not 1 <= c.n_step <= c.rollout_steps:
+        raise ValueError(f"n_step = {c.n_step} must lie in [1, rollout_steps = {c.rollout_steps}]")
+    if c.learning_starts > c.buffer_size > 0:
+        raise ValueError(f"learning_starts = {c.learning_starts} must be at most buffer_size = {c.buffer_size}")
+    if min(c.batch_size, c.learning_starts) < 1 or min(c.replay_ratio, c.buffer_size, c.target_update_every) < 0:
+        raise ValueError("batch_size and learning_starts must be at least 1; replay_ratio, buffer_size and "
+                         "target_update_every at least 0")
