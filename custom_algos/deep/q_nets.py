@@ -112,10 +112,16 @@ class Adam:
 
 @njit(cache=True, error_model="numpy")
 def move(vector, slope, mean, square, scale, rate, spread):
-    """One step of Adam in one pass; ``rate`` and ``spread`` hold the corrections of the first steps."""
-    b1, b2, one, tiny = np.float32(0.9), np.float32(0.999), np.float32(1.0), np.float32(1e-8)
+    """One step of Adam in one pass; ``rate`` and ``spread`` hold the corrections of the first steps.
+
+    The moments of an idle unit are cut to 0 at 10⁻³⁰: fading on into denormal numbers makes arithmetic ten times slower.
+    """
+    b1, b2, one = np.float32(0.9), np.float32(0.999), np.float32(1.0)
+    tiny, nothing, zero = np.float32(1e-8), np.float32(1e-30), np.float32(0.0)
     for i in range(len(vector)):
         g = slope[i] * scale
-        mean[i] = b1 * mean[i] + (one - b1) * g
-        square[i] = b2 * square[i] + (one - b2) * g * g
-        vector[i] -= rate * mean[i] / (np.sqrt(square[i] * spread) + tiny)
+        m = b1 * mean[i] + (one - b1) * g
+        s = b2 * square[i] + (one - b2) * g * g
+        m, s = m if abs(m) > nothing else zero, s if s > nothing else zero
+        mean[i], square[i] = m, s
+        vector[i] -= rate * m / (np.sqrt(s * spread) + tiny)
