@@ -22,6 +22,15 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "recloop/LinearBandit-v0": ("envs.contextual:ContextBandit", {}),
     "recloop/NonlinearBandit-v0": ("envs.contextual:ContextBandit", {"link": "cosine"}),
     "recloop/FreshContextBandit-v0": ("envs.contextual:FreshContextBandit", {"actions": 10}),
+    "recloop/GridEasy-v0": ("envs.tabular:Tabular", {"map": "easy"}),
+    "recloop/GridHard-v0": ("envs.tabular:Tabular", {"map": "hard", "slip": .2}),
+    "recloop/Cliff-v0": ("envs.tabular:Tabular", {"problem": "cliff", "map": "cliff"}),
+    "recloop/FrozenLake4-v0": ("envs.tabular:Tabular", {"problem": "frozen_lake", "map": "4x4", "slip": 2 / 3}),
+    "recloop/FrozenLake8-v0": ("envs.tabular:Tabular", {
+        "problem": "frozen_lake", "map": "8x8", "slip": 2 / 3, "horizon": 200}),
+    "recloop/Boredom-v0": ("envs.tabular:Tabular", {"problem": "boredom"}),
+    "recloop/Churn-v0": ("envs.tabular:Tabular", {"problem": "churn"}),
+    "recloop/SmallSlate-v0": ("envs.small_slate:SmallSlate", {}),
     "recloop/Ladder-v0": ("envs.ladder:Ladder", {}),
     "recloop/Logged-v0": ("envs.logged:Logged", {}),
 }
