@@ -23,6 +23,7 @@ ALGORITHMS = {
     "neural_linear": "custom_algos.bandits.neural_linear:NeuralLinear",
     "neural_ucb": "custom_algos.bandits.neural_ucb:NeuralUCB",
     "dqn": "custom_algos.deep.dqn:DQN",
+    "reinforce": "custom_algos.deep.reinforce:Reinforce",
     "a2c": "custom_algos.deep.a2c:A2C",
 }
 

@@ -32,6 +32,8 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "recloop/Churn-v0": ("envs.tabular:Tabular", {"problem": "churn"}),
     "recloop/SmallSlate-v0": ("envs.small_slate:SmallSlate", {}),
     "recloop/Ladder-v0": ("envs.ladder:Ladder", {}),
+    "recloop/CartPole-v1": ("envs.cartpole:CartPole", {}),
+    "recloop/Pendulum-v1": ("envs.pendulum:Pendulum", {}),
     "recloop/Logged-v0": ("envs.logged:Logged", {}),
 }
 
