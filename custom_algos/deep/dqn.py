@@ -54,7 +54,7 @@ class Config:
     huber: float = 1.0
     """The TD error beyond which its loss is linear (inf: squared error)."""
     max_grad_norm: float = 10.0
-    """The gradient is scaled down to this norm."""
+    """The gradient is scaled down to this norm (0: as it is)."""
     double: bool = False
     """The online network chooses a', the target network values it: less over-estimation."""
     dueling: bool = False
@@ -104,10 +104,9 @@ class DQN(Algorithm):
         c = self.config
         total, discount, last = returns.n_step_rows(batch.reward, batch.terminated, batch.ends, c.gamma, c.n_step)
         reached = (last, np.arange(last.shape[1]))                                          # [T, N], [N]
-        after = tree_map(lambda x: x[reached], (batch.next_obs, batch.next_mask)) if c.n_step > 1 else (
-            batch.next_obs, batch.next_mask)
-        return flat(Rows(batch.obs, batch.action, total.astype(np.float32), after[0], discount.astype(np.float32),
-                         batch.mask if c.conservative_coef else None, after[1]))
+        after, after_mask = (tree_map(lambda x: x[reached], part) for part in (batch.next_obs, batch.next_mask))
+        return flat(Rows(batch.obs, batch.action, total.astype(np.float32), after, discount.astype(np.float32),
+                         batch.mask if c.conservative_coef else None, after_mask))
 
     def targets(self, rows: Rows) -> np.ndarray:
         """y ``[B]``."""
@@ -164,12 +163,13 @@ class DQN(Algorithm):
             rows, where, weight = self.memory.sample(rng, c.batch_size, linear(c.priority_beta, 1.0, done))
         loss, slope, error = self.loss(rows, weight)
         self.net.backward(slope)
-        self.optimizer.step(self.net.vector, self.net.slope, linear(c.learning_rate, 0.0, done), c.max_grad_norm)
+        self.optimizer.step(self.net.vector, self.net.slope, linear(c.learning_rate, 0.0, done),
+                            c.max_grad_norm or np.inf)
         self.updates += 1
         if where is not None:
             self.memory.update(where, error)
         if c.target_update_every and self.updates % c.target_update_every == 0:
-            self.target.vector += np.float32(c.tau) * (self.net.vector - self.target.vector)
+            self.target.vector[:] = (1.0 - c.tau) * self.target.vector + c.tau * self.net.vector
         return loss
 
     def _flat(self, obs) -> np.ndarray:
@@ -208,6 +208,9 @@ def check(c: Config, action_space, items) -> None:
         raise ValueError(f"n_step = {c.n_step} must lie in [1, rollout_steps = {c.rollout_steps}]")
     if c.learning_starts > c.buffer_size > 0:
         raise ValueError(f"learning_starts = {c.learning_starts} must be at most buffer_size = {c.buffer_size}")
-    if min(c.batch_size, c.learning_starts) < 1 or min(c.replay_ratio, c.buffer_size, c.target_update_every) < 0:
-        raise ValueError("batch_size and learning_starts must be at least 1; replay_ratio, buffer_size and "
-                         "target_update_every at least 0")
+    if not 0.0 < c.tau <= 1.0:
+        raise ValueError(f"tau = {c.tau} must lie in (0, 1]")
+    for name, least in (("batch_size", 1), ("learning_starts", 1), ("replay_ratio", 0), ("buffer_size", 0),
+                        ("target_update_every", 0), ("max_grad_norm", 0), ("conservative_coef", 0)):
+        if getattr(c, name) < least:
+            raise ValueError(f"{name} = {getattr(c, name)} must be at least {least}")
