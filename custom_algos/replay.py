@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from .core import tree_map
+from .core import Transition, tree_map
+from .returns import n_step_rows
 
 SMALL = 1e-6                       # what a row without error keeps of its chance to be drawn (before the power α)
 
@@ -26,6 +27,16 @@ class Rows(NamedTuple):
     discount: np.ndarray           # [M] float32: what next_obs' value counts, γⁿ (1 − terminated)
     mask: np.ndarray | None = None         # [M, A] bool
     next_mask: np.ndarray | None = None    # [M, A] bool
+
+
+def rows_of(batch: Transition, gamma: float, n_step: int = 1) -> Rows:
+    """Steps ``[T, N]`` as rows ``[T·N]``, with up to ``n_step`` rewards each: fewer before an end and at the block's."""
+    total, discount, last = n_step_rows(batch.reward, batch.terminated, batch.ends, gamma, n_step)
+    reached = (last, np.arange(last.shape[1]))                                 # [T, N], [N]
+    after, after_mask = (tree_map(lambda x: x[reached], part) for part in (batch.next_obs, batch.next_mask))
+    rows = Rows(batch.obs, batch.action, total.astype(np.float32), after, discount.astype(np.float32), batch.mask,
+                after_mask)
+    return tree_map(lambda x: x.reshape(-1, *x.shape[2:]), rows)
 
 
 class Replay:

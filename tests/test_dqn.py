@@ -13,7 +13,7 @@ from custom_algos.core import Transition, make_config
 from custom_algos.deep.q_nets import Adam, QNet
 from custom_algos.replay import Replay, Rows
 from custom_algos.returns import n_step_returns, n_step_rows
-from custom_algos.rollout import begin, collect, make_rng, train
+from custom_algos.rollout import make_rng, train
 from platform import checkpoint
 
 DQN = find_algorithm("dqn")
@@ -95,7 +95,7 @@ def test_priorities_and_importance_weights_by_hand(size):
     count = np.bincount(where, minlength=size)
     assert count[5:].sum() == 0 and found.action.tolist() == where.tolist()
     assert (abs(count[:5] - n * chance) < 5 * np.sqrt(n * chance)).all()
-    expected = (5 * chance) ** -0.5                                          # the rare row 0 was drawn: it is the largest
+    expected = (5 * chance) ** -0.5                                          # row 0, drawn too, has the largest
     assert count[0] > 0
     np.testing.assert_allclose(weight, (expected / expected[0])[where], rtol=1e-4)
     memory.add(numbered([5]))                                                # new: as urgent as the most urgent so far
@@ -313,8 +313,9 @@ def noise(algorithm, rng, steps=None, users=5, log_prob=True):
         state = rng.integers(4, size=users)
         acted.append((state, *algorithm.act(state, rng)))
     state, action, known = (np.stack(part) for part in zip(*acted, strict=True))
-    return block(state, action, rng.random(state.shape), rng.integers(4, size=state.shape), rng.random(state.shape) < .2,
-                 )._replace(log_prob=known if log_prob else np.full_like(known, np.nan))
+    ends, after = rng.random(state.shape) < 0.2, rng.integers(4, size=state.shape)
+    batch = block(state, action, rng.random(state.shape), after, ends)
+    return batch._replace(log_prob=known if log_prob else np.full_like(known, np.nan))
 
 
 def live(algorithm, seed, blocks):
@@ -342,7 +343,7 @@ def test_epsilon_counts_env_steps_and_travels_with_the_policy():
 def test_a_log_does_not_count_as_env_steps_and_has_no_sequences():
     algorithm, rng = build(4, 3, learning_starts=1), make_rng(1)
     numbers = algorithm.learn(noise(algorithm, rng, 1, 400, log_prob=False))
-    assert algorithm.epsilon == 1.0 and numbers["updates"] == 100            # 8 rows trained on for every row of the log
+    assert algorithm.epsilon == 1.0 and numbers["updates"] == 100            # 400 · 8 / 32
     with pytest.raises(ValueError, match="n_step = 2: a log has no sequences"):
         build(4, 3, n_step=2, rollout_steps=2).learn(noise(algorithm, rng, 1, 40, log_prob=False))
 
@@ -360,12 +361,12 @@ def test_the_replay_ratio_is_kept_however_the_steps_come(ratio, shape):
 def test_target_networks_hard_soft_and_none():
     rng = make_rng(1)
     hard = build(4, 3, learning_starts=1, batch_size=8, target_update_every=3)
-    start = hard.target.vector.copy()
     for step in range(1, 7):
+        before = hard.target.vector.copy()
         hard.learn(noise(hard, rng, 1, 1))
         assert hard.updates == step
-        np.testing.assert_array_equal(hard.target.vector, start if step < 3 else copied if step % 3 else hard.net.vector)
-        copied = hard.target.vector.copy()
+        np.testing.assert_array_equal(hard.target.vector, before if step % 3 else hard.net.vector)
+        assert (before != hard.net.vector).any()
     soft = build(4, 3, learning_starts=1, batch_size=8, target_update_every=1, tau=0.25)
     before = soft.target.vector.copy()
     soft.learn(noise(soft, rng, 1, 1))
@@ -419,9 +420,9 @@ def test_a_restored_twin_continues_bit_for_bit_and_seeds_decide(params, tmp_path
 
 
 @pytest.mark.parametrize(("params", "words"), [
-    ({"embedding": "onehot"}, "embedding = 'onehot' must be none, features or learned"),
-    ({"embedding": "features"}, "embedding = 'features' needs"), ({"n_step": 3}, "n_step = 3"),
-    ({"learning_starts": 10, "buffer_size": 5}, "learning_starts = 10 must be at most buffer_size = 5"),
+    ({"embedding": "onehot"}, "embedding = 'onehot' must be one of none, learned"),
+    ({"embedding": "features"}, "embedding = 'features' must be one of none, learned"), ({"n_step": 3}, "n_step = 3"),
+    ({"learning_starts": 10, "buffer_size": 5}, "learning_starts = 10 must be in .1, buffer_size = 5"),
     ({"batch_size": 0}, "batch_size = 0"), ({"tau": 0.0}, "tau = 0.0")])
 def test_what_cannot_be_is_refused(params, words):
     with pytest.raises(ValueError, match=words):
@@ -479,3 +480,101 @@ def test_learned_item_embeddings_find_the_topics():
     nearest = (e @ e.T - 2 * np.eye(12)).argmax(axis=1)
     np.testing.assert_array_equal(nearest % 3, np.arange(12) % 3)
     assert (algorithm.act(np.arange(3), make_rng(0), explore=False)[0] % 3 == np.arange(3)).all()
+
+
+# where bootstrapping breaks -------------------------------------------------------------------------------------------
+def linear_value(features, gamma, **params):
+    """One action, no hidden layer: V(s) = w · x(s); the bias is kept at 0 by `descend`."""
+    return build(spaces.Box(-20, 20, (features,)), 1, hidden=(), gamma=gamma, huber=float("inf"), **params)
+
+
+def descend(algorithm, made, step_size, weight=None):
+    """w ← w − α ∂loss/∂w, without Adam."""
+    _, slope, _ = algorithm.loss(made, weight)
+    algorithm.net.backward(slope)
+    algorithm.net.layer_slopes[0][1][...] = 0.0
+    algorithm.net.vector -= np.float32(step_size) * algorithm.net.slope
+
+
+def test_one_weight_doubles_away():
+    """w → 2w, only the first state is updated: a factor 1 + α (2γ − 1) = 1.098 a step, 11,488 in a hundred."""
+    algorithm = linear_value(1, 0.99, target_update_every=0)
+    algorithm.net.vector[:] = [1.0, 0.0]
+    made = rows(np.ones((1, 1), np.float32), [0], [0], np.full((1, 1), 2, np.float32), [0.99])
+    for step in range(100):
+        before = algorithm.net.vector[0]
+        descend(algorithm, made, 0.1)
+        assert algorithm.net.vector[0] / before == pytest.approx(1.098, rel=1e-4), step
+    assert algorithm.net.vector[0] == pytest.approx(11_488, rel=1e-3)
+
+
+def baird(every: int, runs: int = 150) -> dict[int, float]:
+    """Baird's counterexample (Sutton & Barto 2018, example 11.1): median over runs of max |w| after so many steps.
+
+    The behaviour visits the seven states uniformly; the target policy always goes to the last one, so a step there
+    has the importance ratio 7 and any other 0.  V = 2 w_i + w_8 in states 1 … 6, w_7 + 2 w_8 in state 7; no rewards.
+    """
+    x = np.zeros((7, 8), np.float32)
+    x[:6, :6], x[:6, 7], x[6, 6:] = 2 * np.eye(6), 1, (1, 2)
+    algorithm = linear_value(8, 0.99, target_update_every=every)
+    largest = {200: [], 500: [], 1000: []}
+    for run in range(runs):
+        path = make_rng(1, run).integers(7, size=1001)
+        for net in (algorithm.net, algorithm.target):
+            net.vector[:] = [1, 1, 1, 1, 1, 1, 10, 1, 0]
+        for step in range(1, 1001):
+            if path[step] == 6:
+                descend(algorithm, Rows(x[path[step - 1], None], np.zeros(1, int), np.zeros(1, np.float32), x[6:],
+                                        np.full(1, 0.99, np.float32)), 0.01, np.full(1, 7, np.float32))
+            if every and step % every == 0:
+                algorithm.target.vector[:] = algorithm.net.vector
+            if step in largest:
+                largest[step].append(abs(algorithm.net.vector).max())
+    return {step: float(np.median(found)) for step, found in largest.items()}
+
+
+def test_bairds_counterexample_diverges_and_a_target_network_tames_it():
+    """Without: 10 → 19.6 → 72 → 330.  With a network copied every 100 steps the weights stay below 40."""
+    found = baird(0)
+    for step, expected in ((200, 19.6), (500, 72), (1000, 330)):
+        assert found[step] == pytest.approx(expected, rel=0.12)
+    assert max(baird(100).values()) < 40
+
+
+def test_from_a_log_only_the_conservative_one_beats_who_wrote_it():
+    """In every state the log uses two actions of six, half each, and the others, all harmful, once in fifty.
+
+    What the log does not hold looks harmless to a network; c pushes it down.  Values are exact, γ = .9, five worlds.
+    """
+    found = {"log": [], "plain": [], "conservative": [], "optimum": []}
+    for seed in range(5):
+        rng, s, a, n = np.random.default_rng(seed), 20, 6, 600
+        law, pay = rng.dirichlet(np.full(s, 0.1), size=(s, a)), -rng.random((s, a)) - 1.0
+        writer = np.full((s, a), 0.02 / a)
+        for state in range(s):
+            used = rng.permutation(a)[:2]
+            writer[state, used] += 0.49
+            pay[state, used] += 1.0
+
+        def value(policy, law=law, pay=pay):
+            onward = np.einsum("sa,sat->st", policy, law)
+            return np.linalg.solve(np.eye(len(law)) - 0.9 * onward, (policy * pay).sum(axis=1)).mean()
+
+        state = rng.integers(s, size=n)
+        action = np.array([rng.choice(a, p=writer[i]) for i in state])
+        after = np.array([rng.choice(s, p=law[i, j]) for i, j in zip(state, action, strict=True)])
+        log = block(state[None], action[None], pay[state, action][None], after[None], np.zeros((1, n)), log_prob=np.nan)
+        found["log"].append(value(writer))
+        for name, coef in (("plain", 0.0), ("conservative", 0.1)):
+            algorithm = build(s, a, seed=seed, gamma=0.9, conservative_coef=coef, learning_starts=1, replay_ratio=160,
+                              target_update_every=100, hidden=(64,), huber=100.0)
+            algorithm.learn(log)
+            greedy = algorithm.act(np.arange(s), rng, explore=False)[0]
+            found[name].append(value(np.eye(a)[greedy]))
+        best = np.zeros(s)
+        for _ in range(300):
+            best = (pay + 0.9 * law @ best).max(axis=1)
+        found["optimum"].append(best.mean())
+    log, plain, conservative, optimum = (np.array(found[k]) for k in ("log", "plain", "conservative", "optimum"))
+    assert (conservative > log + 0.8 * (optimum - log)).all(), found         # most of what there is to gain
+    assert (plain < log).all(), found

@@ -4,7 +4,7 @@ r"""DQN: the value of every action by a network, learnt from replayed experience
 
 Mnih et al. 2015 (Nature 518).  Switches, all off as in that paper: double (van Hasselt et al. 2016, arXiv:1509.06461),
 dueling (Wang et al. 2016, arXiv:1511.06581), n_step (Sutton & Barto 2018, 7.1), priority_alpha (Schaul et al. 2016,
-arXiv:1511.05952), conservative_coef (CQL(H), Kumar et al. 2020, arXiv:2006.04779: + c · E[log Σ exp Q(s, ·) − Q(s, a)]).
+arXiv:1511.05952), conservative_coef (CQL, Kumar et al. 2020, arXiv:2006.04779).
 
 Differences from the paper: (1) N users step together, and a call makes the gradient steps that its rows are due;
 (2) Adam instead of RMSProp, and the gradient's norm is clipped; (3) a truncated session bootstraps from its true last
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import nets, returns
-from ..core import Algorithm, Transition, flat, tree_map
+from .. import nets
+from ..core import Algorithm, Transition
 from ..explore import epsilon_greedy, linear, masked
-from ..replay import Replay, Rows
+from ..replay import Replay, Rows, rows_of
 from ..rollout import make_rng
-from .q_nets import Adam, QNet
+from .q_nets import Adam, QNet, conservative, huber
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class Config:
     priority_beta: float = 0.4
     """β: how far importance weights undo the bias of priorities (1: fully)."""
     conservative_coef: float = 0.0
-    """c: pushes down the values of actions that the data does not hold; for learning from a log."""
+    """c: + c · E[log Σ exp Q(s, ·) − Q(s, a)], which pushes down actions that the data does not hold: for logs."""
     embedding: str = "none"
-    """none: one output an action; features: Q = head(s) · (f_a, 1) with the catalogue's; learned: head(s) · e_a + b_a."""
+    """none: one output an action; learned: Q = z(s) · e_a + b_a; features: Q = z(s) · (f_a, 1), f_a from the items."""
     embedding_size: int = 16
     """Numbers in a learned embedding."""
     rollout_steps: int = 1
@@ -81,14 +81,14 @@ class DQN(Algorithm):
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
         check(self.config, action_space, items)
-        c, size, actions = self.config, nets.flat_size(obs_space), int(getattr(action_space, "n", 0))
+        c, size, actions = self.config, nets.flat_size(obs_space), int(action_space.n)
         features = items if c.embedding == "features" else None
         width = c.embedding_size if c.embedding == "learned" else 0
-        self.net, target = (QNet(size, actions, c.hidden, make_rng(seed), c.dueling, features, width) for _ in "12")
-        self.target = target if c.target_update_every else self.net
+        self.net, twin = (QNet(size, actions, c.hidden, make_rng(seed), c.dueling, features, width) for _ in range(2))
+        self.target = twin if c.target_update_every else self.net
         self.optimizer = Adam(len(self.net.vector))
         self.memory = Replay(c.buffer_size, c.priority_alpha)
-        self.env_steps, self.updates, self.owed = 0, 0, 0.0         # owed: gradient steps not made yet, a fraction
+        self.env_steps, self.updates, self.owed = 0, 0, 0.0         # owed: gradient steps not made yet, with a fraction
 
     @property
     def epsilon(self) -> float:
@@ -100,13 +100,9 @@ class DQN(Algorithm):
         return epsilon_greedy(q, self.epsilon if explore else 0.0, rng, mask)
 
     def rows(self, batch: Transition) -> Rows:
-        """Steps ``[T, N]`` as rows ``[T·N]``: up to ``n_step`` rewards, the bootstrap's factor and its state."""
+        """What goes into memory: the block ``[T, N]`` as rows ``[T·N]``, with the masks that are read again."""
         c = self.config
-        total, discount, last = returns.n_step_rows(batch.reward, batch.terminated, batch.ends, c.gamma, c.n_step)
-        reached = (last, np.arange(last.shape[1]))                                          # [T, N], [N]
-        after, after_mask = (tree_map(lambda x: x[reached], part) for part in (batch.next_obs, batch.next_mask))
-        return flat(Rows(batch.obs, batch.action, total.astype(np.float32), after, discount.astype(np.float32),
-                         batch.mask if c.conservative_coef else None, after_mask))
+        return rows_of(batch if c.conservative_coef else batch._replace(mask=None), c.gamma, c.n_step)
 
     def targets(self, rows: Rows) -> np.ndarray:
         """y ``[B]``."""
@@ -116,27 +112,22 @@ class DQN(Algorithm):
         best = masked(chooser, rows.next_mask).argmax(axis=1)                               # [B]
         return rows.reward + rows.discount * value[np.arange(len(best)), best]
 
-    def loss(self, rows: Rows, weight: np.ndarray | None = None):
-        """The loss, its slope in Q(s, ·) ``[B, A]`` and the TD errors ``[B]``; ``weight [B]`` multiplies the errors'."""
+    def loss(self, rows: Rows, weight: np.ndarray | None = None) -> tuple[float, np.ndarray, np.ndarray]:
+        """The loss, its slope in Q(s, ·) ``[B, A]`` and the TD errors ``[B]``; ``weight [B]``: importance weights."""
         c, b = self.config, np.arange(len(rows.action))
         target = self.targets(rows)                                                         # [B]
         q = self.net.forward(self._flat(rows.obs))                                          # [B, A]
         error = q[b, rows.action] - target                                                  # [B]
-        bent = np.clip(error, -c.huber, c.huber)                                            # [B] the slope of huber
-        huber = bent * (error - 0.5 * bent)                                                 # [B]
+        loss, slope = huber(error, c.huber)                                                 # [B], [B]
         if weight is not None:
-            bent, huber = weight * bent, weight * huber
-        slope, loss = np.zeros_like(q), huber.mean()
-        slope[b, rows.action] = bent
+            loss, slope = weight * loss, weight * slope
+        total, dq = float(loss.mean()), np.zeros_like(q)
+        dq[b, rows.action] = slope / len(b)
         if c.conservative_coef:
-            allowed = masked(q, rows.mask)
-            top = allowed.max(axis=1, keepdims=True)
-            share = np.exp(allowed - top)                                                   # [B, A] softmax, when divided
-            total = share.sum(axis=1, keepdims=True)
-            loss += c.conservative_coef * ((top + np.log(total))[:, 0] - q[b, rows.action]).mean()
-            slope += c.conservative_coef * share / total
-            slope[b, rows.action] -= c.conservative_coef
-        return float(loss), slope / np.float32(len(b)), error
+            gap, push = conservative(q, rows.action, rows.mask)                             # [B], [B, A]
+            total += c.conservative_coef * float(gap.mean())
+            dq += c.conservative_coef / len(b) * push
+        return total, dq, error
 
     def learn(self, batch):
         c, from_log = self.config, bool(np.isnan(batch.log_prob).any())
@@ -156,15 +147,14 @@ class DQN(Algorithm):
         return numbers | ({"loss": float(np.mean(losses))} if losses else {})
 
     def gradient_step(self, latest: Rows, rng) -> float:
-        c = self.config
+        """One step on rows from memory (without one: on the ``latest``); returns the loss before it."""
+        c, rows, where, weight = self.config, latest, None, None
         done = self.env_steps / c.anneal_steps if c.anneal_steps else 0.0
-        rows, where, weight = latest, None, None
         if c.buffer_size:
             rows, where, weight = self.memory.sample(rng, c.batch_size, linear(c.priority_beta, 1.0, done))
-        loss, slope, error = self.loss(rows, weight)
-        self.net.backward(slope)
-        self.optimizer.step(self.net.vector, self.net.slope, linear(c.learning_rate, 0.0, done),
-                            c.max_grad_norm or np.inf)
+        loss, dq, error = self.loss(rows, weight)
+        self.net.backward(dq)
+        self.optimizer.step(self.net.vector, self.net.slope, linear(c.learning_rate, 0.0, done), c.max_grad_norm)
         self.updates += 1
         if where is not None:
             self.memory.update(where, error)
@@ -179,38 +169,32 @@ class DQN(Algorithm):
         return {"q": self.net.vector.copy(), "env_steps": self.env_steps}
 
     def load_policy_state(self, policy):
-        self.net.vector[:] = policy["q"]
-        self.env_steps = int(policy["env_steps"])
+        self.net.vector[:], self.env_steps = policy["q"], int(policy["env_steps"])
 
     def state_dict(self):
-        return {**self.policy_state(), "target": self.target.vector.copy(), "mean": self.optimizer.mean.copy(),
-                "square": self.optimizer.square.copy(), "updates": self.updates, "owed": self.owed,
-                "memory": self.memory.state_dict()}
+        return {**self.policy_state(), "target": self.target.vector.copy(), "optimizer": self.optimizer.state_dict(),
+                "memory": self.memory.state_dict(), "updates": self.updates, "owed": self.owed}
 
     def load_state_dict(self, state):
         self.load_policy_state(state)
         self.target.vector[:] = state["target"]
-        self.optimizer.mean[:], self.optimizer.square[:] = state["mean"], state["square"]
-        self.updates = self.optimizer.steps = int(state["updates"])
-        self.owed = float(state["owed"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.memory.load_state_dict(state["memory"])
+        self.updates, self.owed = int(state["updates"]), float(state["owed"])
 
 
 def check(c: Config, action_space, items) -> None:
     """ValueError for what cannot be: names the parameter, its value and what is valid."""
     if not hasattr(action_space, "n"):
         raise ValueError(f"dqn needs a Discrete action space, not {action_space}")
-    if c.embedding not in ("none", "features", "learned"):
-        raise ValueError(f"embedding = {c.embedding!r} must be none, features or learned")
-    if c.embedding == "features" and items is None:
-        raise ValueError("embedding = 'features' needs an environment with a catalogue (items); valid: none, learned")
-    if not 1 <= c.n_step <= c.rollout_steps:
-        raise ValueError(f"n_step = {c.n_step} must lie in [1, rollout_steps = {c.rollout_steps}]")
-    if c.learning_starts > c.buffer_size > 0:
-        raise ValueError(f"learning_starts = {c.learning_starts} must be at most buffer_size = {c.buffer_size}")
-    if not 0.0 < c.tau <= 1.0:
-        raise ValueError(f"tau = {c.tau} must lie in (0, 1]")
-    for name, least in (("batch_size", 1), ("learning_starts", 1), ("replay_ratio", 0), ("buffer_size", 0),
-                        ("target_update_every", 0), ("max_grad_norm", 0), ("conservative_coef", 0)):
-        if getattr(c, name) < least:
-            raise ValueError(f"{name} = {getattr(c, name)} must be at least {least}")
+    known = ("none", "learned") if items is None else ("none", "features", "learned")
+    for name, good, valid in (
+            ("embedding", c.embedding in known, f"one of {', '.join(known)} (features: where items have some)"),
+            ("n_step", 1 <= c.n_step <= c.rollout_steps, f"in [1, rollout_steps = {c.rollout_steps}]"),
+            ("tau", 0.0 < c.tau <= 1.0, "in (0, 1]"), ("batch_size", c.batch_size >= 1, "at least 1"),
+            ("learning_starts", 1 <= c.learning_starts <= (c.buffer_size or np.inf),
+             f"in [1, buffer_size = {c.buffer_size}]"),
+            *((name, getattr(c, name) >= 0, "at least 0") for name in
+              ("replay_ratio", "buffer_size", "target_update_every", "max_grad_norm", "conservative_coef"))):
+        if not good:
+            raise ValueError(f"{name} = {getattr(c, name)!r} must be {valid}")

@@ -3,8 +3,8 @@ r"""Action values by a multilayer perceptron whose gradient is written out: NumP
     h₀ = x,   h_{i+1} = max(0, h_i W_i + b_i),   z = h_L W_L + b_L
 
     one output an action    Q(s, ·) = z
-    items                   Q(s, a) = z · e_a + c_a      e_a learned, one for each action; or the item's features, (f_a, 1)
-    dueling                 Q(s, ·) = v + u − mean(u)    where z = (v, …), and u is one of the two above (Wang et al. 2016)
+    items                   Q(s, a) = z · e_a + b_a      e_a learned, one an action; or the item's features and a 1
+    dueling                 Q(s, ·) = v + u − mean(u)    with z = (v, …) and u one of the two above (Wang et al. 2016)
 
 All parameters lie in one vector, all slopes in another of the same layout, so that clipping, Adam, the copy into a
 target network and a checkpoint are one line each.  On networks of this size a step of automatic differentiation
@@ -14,6 +14,8 @@ from itertools import pairwise
 
 import numpy as np
 from numba import njit
+
+from ..explore import masked
 
 
 class QNet:
@@ -36,13 +38,14 @@ class QNet:
         depth = len(shapes)
         self.layers = list(zip(parts[:depth:2], parts[1:depth:2], strict=True))           # (W [in, out], b [out])
         self.layer_slopes = list(zip(slopes[:depth:2], slopes[1:depth:2], strict=True))
-        self.items, self.bias = (parts[depth:] if width else (fixed, None))               # [A, F], [A]
+        self.items: np.ndarray | None = parts[depth] if width else fixed                  # [A, F]
+        self.bias: np.ndarray | None = parts[depth + 1] if width else None                # [A]
         self.item_slopes = slopes[depth:]                                                 # of both, or nothing
         for weight, bias in self.layers:
             weight[...] = rng.uniform(-1, 1, weight.shape) / np.sqrt(len(weight))
             bias[...] = rng.uniform(-1, 1, bias.shape) / np.sqrt(len(weight))
         if width:
-            self.items[...] = 0.1 * rng.normal(size=self.items.shape)
+            parts[depth][...] = 0.1 * rng.normal(size=(actions, width))
         self.trace: list[np.ndarray] = []                                                 # h₀ … h_L, z of `forward`
 
     def values(self, x: np.ndarray) -> np.ndarray:
@@ -86,6 +89,24 @@ class QNet:
                 dx *= self.trace[i] > 0.0                                                 # relu: nothing passes below 0
 
 
+def huber(error: np.ndarray, knee: float) -> tuple[np.ndarray, np.ndarray]:
+    """½ δ² up to ``knee``, beyond it a straight line (Huber 1964), and the slope: both ``[B]``."""
+    slope = np.clip(error, -knee, knee)
+    return slope * (error - 0.5 * slope), slope
+
+
+def conservative(q: np.ndarray, action: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """log Σ_a' exp Q(s, a') − Q(s, a) ``[B]`` over what is allowed, and the slope ``[B, A]`` (Kumar et al. 2020)."""
+    b, allowed = np.arange(len(q)), masked(q, mask)
+    top = allowed.max(axis=1, keepdims=True)
+    slope = np.exp(allowed - top)                                                         # [B, A]
+    total = slope.sum(axis=1, keepdims=True)
+    gap = (top + np.log(total))[:, 0] - q[b, action]
+    slope /= total
+    slope[b, action] -= 1.0
+    return gap, slope
+
+
 def laid_out(shapes: list[tuple]) -> tuple[np.ndarray, list[np.ndarray]]:
     """One float32 vector of zeros and views into it, one of each shape, end to end."""
     cuts = np.cumsum([0, *map(np.prod, shapes)]).astype(int)
@@ -99,22 +120,27 @@ class Adam:
     def __init__(self, n: int):
         self.mean, self.square, self.steps = np.zeros(n, np.float32), np.zeros(n, np.float32), 0
 
-    def step(self, vector: np.ndarray, slope: np.ndarray, learning_rate: float, max_norm: float = np.inf) -> float:
-        """Move ``vector [P]`` against ``slope [P]``, first scaled down to ``max_norm``; returns the norm before."""
+    def step(self, vector: np.ndarray, slope: np.ndarray, learning_rate: float, max_norm: float = 0.0) -> float:
+        """Move ``vector [P]`` against ``slope [P]``, scaled down to ``max_norm`` (0: as it is); returns the norm."""
         norm = float(np.sqrt(slope @ slope))
+        scale = max_norm / norm if 0.0 < max_norm < norm else 1.0
         self.steps += 1
-        rate = learning_rate / (1.0 - 0.9**self.steps)
-        spread = 1.0 / (1.0 - 0.999**self.steps)
-        move(vector, slope, self.mean, self.square, np.float32(min(1.0, max_norm / max(norm, 1e-12))),
-             np.float32(rate), np.float32(spread))
+        rate, spread = learning_rate / (1.0 - 0.9**self.steps), 1.0 / (1.0 - 0.999**self.steps)
+        move(vector, slope, self.mean, self.square, np.float32(scale), np.float32(rate), np.float32(spread))
         return norm
+
+    def state_dict(self):
+        return {"mean": self.mean.copy(), "square": self.square.copy(), "steps": self.steps}
+
+    def load_state_dict(self, state):
+        self.mean[:], self.square[:], self.steps = state["mean"], state["square"], int(state["steps"])
 
 
 @njit(cache=True, error_model="numpy")
 def move(vector, slope, mean, square, scale, rate, spread):
     """One step of Adam in one pass; ``rate`` and ``spread`` hold the corrections of the first steps.
 
-    The moments of an idle unit are cut to 0 at 10⁻³⁰: fading on into denormal numbers makes arithmetic ten times slower.
+    An idle unit's moments are cut to 0 at 10⁻³⁰: denormal numbers, into which they would fade, are ten times slower.
     """
     b1, b2, one = np.float32(0.9), np.float32(0.999), np.float32(1.0)
     tiny, nothing, zero = np.float32(1e-8), np.float32(1e-30), np.float32(0.0)
