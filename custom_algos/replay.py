@@ -30,7 +30,7 @@ class Rows(NamedTuple):
 
 
 def rows_of(batch: Transition, gamma: float, n_step: int = 1) -> Rows:
-    """Steps ``[T, N]`` as rows ``[T·N]``, with up to ``n_step`` rewards each: fewer before an end and at the block's."""
+    """Steps ``[T, N]`` as rows ``[T·N]``, with up to ``n_step`` rewards each: fewer before an end and a block's end."""
     total, discount, last = n_step_rows(batch.reward, batch.terminated, batch.ends, gamma, n_step)
     reached = (last, np.arange(last.shape[1]))                                 # [T, N], [N]
     after, after_mask = (tree_map(lambda x: x[reached], part) for part in (batch.next_obs, batch.next_mask))
