@@ -33,21 +33,29 @@ def collect(env, algorithm: Algorithm, seen: Seen, steps: int, rng: np.random.Ge
     if (mode := env.metadata.get("autoreset_mode")) is not None and mode.name == "NEXT_STEP":
         raise ValueError("collect needs an environment in SAME_STEP autoreset; a step that only resets is none")
     obs, mask = seen
-    rows: dict[str, list] = {name: [] for name in Transition._fields}
+    batch: Any = None
     totals: dict[str, float] = {}
-    for _ in range(steps):
+    for t in range(steps):
         action, log_prob = algorithm.act(obs, rng, explore, mask)
         after, reward, terminated, truncated, info = env.step(action)
         ends = terminated | truncated
         row = Transition(obs, action, np.asarray(reward, np.float32), true_successor(after, info, ends), terminated,
                          truncated, log_prob, info.get("response"), mask, info.get("final_mask"), info.get("delay"))
-        for name, value in zip(Transition._fields, row, strict=True):
-            rows[name].append(value)
+        batch = record(batch, row, t, steps)
         for name, value in (("reward", reward), ("sessions", ends), *((k, info[k]) for k in TRUTHS if k in info)):
-            totals[name] = totals.get(name, 0.0) + float(np.sum(value, dtype=np.float64))
+            totals[name] = totals.get(name, 0.0) + float(np.add.reduce(value, axis=None, dtype=np.float64))
         obs, mask = after, info.get("action_mask")
-    batch = Transition(*(tree_map(lambda *parts: np.stack(parts), *rows[name]) for name in Transition._fields))
     return batch, (obs, mask), totals
+
+
+def record(batch, row: Transition, t: int, steps: int) -> Transition:
+    """Write ``row`` into place t of ``batch [steps, N]``, which the first row allocates (a single step: no copy)."""
+    if steps == 1:
+        return tree_map(lambda part: np.asarray(part)[None], row)
+    if t == 0:
+        batch = tree_map(lambda part: np.empty((steps, *np.shape(part)), np.asarray(part).dtype), row)
+    tree_map(lambda whole, part: np.copyto(whole[t], part), batch, row)
+    return batch
 
 
 TRUTHS = ("expected_reward", "regret")           # what a user model knows and the agent does not see

@@ -22,6 +22,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from .actions import valid_actions
+from .sessions import arrive, tick
 
 SPLIT_SIZE = 2**29                 # users of each split: training, validation and test users never overlap
 SPLITS = {"train": 0, "validation": SPLIT_SIZE, "test": 2 * SPLIT_SIZE}      # first user of each split
@@ -84,7 +85,8 @@ class VectorEnv(gym.vector.VectorEnv):
         sizes = np.atleast_1d(getattr(self.single_action_space, "n", getattr(self.single_action_space, "nvec", 0)))
         self._choices = int(sizes.min())                  # actions to choose from; 0: a control, not a choice
         self.first_user, self.population = first_user, population
-        self._slots = slot0 + np.arange(num_envs, dtype=np.int64)
+        self._rows = np.arange(num_envs, dtype=np.int64)  # every user
+        self._slots = slot0 + self._rows
         self._stride = num_envs if stride is None else stride
         self._chosen: np.ndarray | None = None            # users named by reset(options={"users": …})
         self.seed: int | None = None                      # of the coins; the world has params.world_seed
@@ -132,7 +134,7 @@ class VectorEnv(gym.vector.VectorEnv):
             if self._chosen.shape != (self.num_envs,):
                 raise ValueError(f"options['users'] has shape {self._chosen.shape}, must be ({self.num_envs},)")
             self.visits[:] = -1
-        rows = np.flatnonzero(options["reset_mask"]) if "reset_mask" in options else np.arange(self.num_envs)
+        rows = np.flatnonzero(options["reset_mask"]) if "reset_mask" in options else self._rows
         self._start(rows)
         return self._observe(), self._info({})
 
@@ -143,23 +145,19 @@ class VectorEnv(gym.vector.VectorEnv):
             raise ValueError(f"action has shape {action.shape}, must be {self.action_space.shape}")
         if self._choices:
             action = valid_actions(action, self._choices)
-        resting = self.done
-        active = np.ones(self.num_envs, bool) if self.autoreset is AutoresetMode.SAME_STEP else ~resting
-        if self.autoreset is AutoresetMode.NEXT_STEP and resting.any():
-            self._start(np.flatnonzero(resting))
+        mode, active = self.autoreset, ~self.done         # in SAME_STEP nobody is ever done between two steps
+        if mode is AutoresetMode.NEXT_STEP and self.done.any():
+            self._start(np.flatnonzero(self.done))
         reward, terminated, info = self._advance(action, active)
-        self.t += active
-        truncated = active & ~terminated & (self.t >= self.horizon) if self.horizon else np.zeros(self.num_envs, bool)
-        self.done = terminated | truncated
-        if self.autoreset is AutoresetMode.DISABLED:
-            self.done |= ~active
+        truncated, rests = np.empty(self.num_envs, bool), mode is AutoresetMode.DISABLED
+        ended = tick(active, terminated, self.horizon or 0, rests, self.t, truncated, self.done)
         obs = self._observe()
-        if self.autoreset is AutoresetMode.SAME_STEP:
+        if mode is AutoresetMode.SAME_STEP:
             info["final_obs"], final_mask = obs, self._mask()
             if final_mask is not None:
                 info["final_mask"] = final_mask
-            if self.done.any():
-                self._start(np.flatnonzero(self.done))
+            if ended:
+                self._start(self._rows if ended == self.num_envs else self.done.nonzero()[0])
                 obs = self._observe()
             elif final_mask is not None:                  # nobody was reset: the two masks are one
                 info["action_mask"] = final_mask
@@ -188,15 +186,10 @@ class VectorEnv(gym.vector.VectorEnv):
 
     # inside -------------------------------------------------------------------------------------------------------
     def _start(self, rows):
-        self.visits[rows] += 1
+        arrive(rows, self._slots, self._stride, self.first_user, self.population, self.visits, self.user, self.session,
+               self.t, self.done)
         if self._chosen is not None:                      # the same user comes back for another session
             self.user[rows], self.session[rows] = self._chosen[rows], self.visits[rows]
-        else:
-            place = self._slots[rows] + self.visits[rows] * self._stride
-            self.user[rows] = self.first_user + place % self.population
-            self.session[rows] = place // self.population
-        self.t[rows] = 0
-        self.done[rows] = False
         self._begin(rows)
 
     def _info(self, info):

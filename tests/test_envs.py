@@ -10,6 +10,7 @@ from gymnasium.vector import AutoresetMode
 
 import envs
 from envs.core import ScalarView, VectorEnv, _model
+from envs.sessions import arrive, tick
 
 IDS = list(envs.MODELS)
 STEPS, USERS = 120, 6
@@ -204,6 +205,21 @@ def test_slots_walk_through_the_population():
     assert np.array(sessions).tolist() == [[0, 0], [1, 1], [1, 2], [2, 2]]               # (1 + j + 4 v) div 5
 
 
+@pytest.mark.parametrize("population", [3, 7, 100, 2**29])
+def test_arrivals_are_counted_as_the_docstring_says(population):
+    n, rng = 50, np.random.default_rng(population)
+    slots, visits, t = 5 + np.arange(n), rng.integers(0, 30, n), rng.integers(0, 9, n)
+    user, session, done, before = np.full(n, -1), np.full(n, -1), np.ones(n, bool), t.copy()
+    rows = np.flatnonzero(rng.random(n) < 0.5)
+    place = slots + (visits + 1) * 60
+    arrive(rows, slots, 60, 1000, population, visits, user, session, t, done)
+    here = np.isin(np.arange(n), rows)
+    np.testing.assert_array_equal(user, np.where(here, 1000 + place % population, -1))
+    np.testing.assert_array_equal(session, np.where(here, place // population, -1))
+    np.testing.assert_array_equal(t, np.where(here, 0, before))
+    np.testing.assert_array_equal(done, ~here)
+
+
 # the clock ------------------------------------------------------------------------------------------------------------
 def test_the_clock_truncates_and_never_terminates(env_id):
     env = build(env_id, 12, autoreset="disabled")
@@ -220,6 +236,20 @@ def test_the_clock_truncates_and_never_terminates(env_id):
             np.testing.assert_array_equal(truncated, alive & ~terminated & (length == env.horizon))
         alive &= ~(terminated | truncated)
     assert not alive.any()
+
+
+@pytest.mark.parametrize("horizon", [0, 5])
+@pytest.mark.parametrize("rests", [False, True])
+def test_the_clock_is_its_formula(horizon, rests):
+    active, terminated, t = (a.ravel() for a in np.meshgrid([False, True], [False, True], np.arange(8), indexing="ij"))
+    terminated = terminated & active
+    before, truncated, done = t.copy(), np.ones(t.shape, bool), np.ones(t.shape, bool)
+    ended = tick(active, terminated, horizon, rests, t, truncated, done)
+    np.testing.assert_array_equal(t, before + active)
+    late = (t >= horizon) if horizon else np.zeros(t.shape, bool)
+    np.testing.assert_array_equal(truncated, active & ~terminated & late)
+    np.testing.assert_array_equal(done, terminated | truncated | (~active if rests else False))
+    assert ended == (terminated | truncated).sum() > 0
 
 
 class Leaver(VectorEnv):

@@ -74,7 +74,7 @@ class Bandit(Algorithm):
         """Learn from every reward that is known by now; ``delay`` counts the steps after which it is."""
         rows = self.known(self.rows(batch), batch)
         numbers = self.update(rows) if len(rows.action) else None
-        return {"reward_mean": float(batch.reward.mean())} | (numbers or {})
+        return {"reward_mean": float(batch.reward.sum() / batch.reward.size)} | (numbers or {})
 
     def update(self, rows: Rows) -> dict[str, float] | None:
         raise TypeError(f"{type(self).__name__} does not say how it learns")
@@ -123,7 +123,7 @@ class Bandit(Algorithm):
 
     def load_policy_state(self, policy):
         for name in self.policy_arrays:
-            setattr(self, name, np.array(policy[name]))
+            setattr(self, name, np.array(policy[name], order="C"))
 
     def state_dict(self):
         learner = {name: getattr(self, name).copy() for name in self.learner_arrays}
@@ -132,7 +132,7 @@ class Bandit(Algorithm):
     def load_state_dict(self, state):
         self.load_policy_state(state)
         for name in self.learner_arrays:
-            setattr(self, name, np.array(state[name]))
+            setattr(self, name, np.array(state[name], order="C"))
         self.clock, self.pending = int(state["clock"]), tree_map(np.array, state["pending"])
 
     # acting ------------------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ class Bandit(Algorithm):
         """The best action (or slate) by ``values [R, A]`` or ``[N, A]``, fair ties; exact log-propensity."""
         action, log_prob = np.empty((n, self.slate), np.int64), np.empty(n, np.float32)
         share = 1 if len(values) == n else self.share(n)
-        pick(values, share, rng.random((n, self.slate)), mask, action, log_prob)
+        pick(values, share, rng.integers(2**63, dtype=np.uint64), mask, action, log_prob)
         return action if self.slates else action[:, 0], log_prob
 
     def sample(self, prob: np.ndarray, n: int, rng, mask=None):
@@ -213,28 +213,47 @@ def observe(count, total, learner, action, reward, discount, seen, ring_action, 
 
 
 @numba.njit(cache=True, error_model="numpy")
-def pick(values, share, coins, mask, action, log_prob):
-    """Arg-max of ``values [N / share, A]`` per user, K times without replacement; ties by ``coins [N, K]``."""
-    for n in range(action.shape[0]):
-        row, log_p = values[n // share], 0.0
-        for k in range(action.shape[1]):
-            best, ties, last = -np.inf, 0, -1
-            for a in range(len(row)):
-                if row[a] < best or (mask is not None and not mask[n, a]) or (k > 0 and (action[n, :k] == a).any()):
-                    continue
-                ties, best, last = ties + 1 if row[a] == best else 1, row[a], a
+def coin(key, i):
+    """The i-th uniform of the generator SplitMix64 with seed ``key`` (Steele, Lea & Flood 2014), without the others."""
+    z = np.uint64(key) + np.uint64(i + 1) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.float64((z ^ (z >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
+
+
+@numba.njit(cache=True, error_model="numpy")
+def place(values, value, nth):
+    """Where ``value`` stands in ``values [A]`` for the (nth + 1)-th time."""
+    for a in range(len(values)):
+        if values[a] == value:
+            if nth == 0:
+                return a
+            nth -= 1
+    return -1
+
+
+@numba.njit(cache=True, error_model="numpy")
+def pick(values, share, key, mask, action, log_prob):
+    """Arg-max of ``values [N / share, A]`` per user, K times without replacement; ties by coins that ``key`` names."""
+    users, slots = action.shape
+    left = np.empty(values.shape[1])                             # NaN, which equals nothing, where it may not be shown
+    for n in range(users):
+        r, log_p = n if share == 1 else n // share, 0.0
+        for a in range(len(left)):
+            left[a] = values[r, a] if mask is None or mask[n, a] else np.nan
+        for k in range(slots):
+            best, ties, last = -np.inf, 0, 0
+            for a in range(len(left)):                           # loops without branches: nothing to mispredict
+                best = left[a] if left[a] > best else best
+            for a in range(len(left)):
+                top = int(left[a] == best)
+                ties, last = ties + top, last + top * a          # the only one's index, if there is only one
             if ties == 0:
                 raise ValueError("a user has fewer allowed actions than slots to fill")
             if ties > 1:
-                nth = int(coins[n, k] * ties)
-                for a in range(len(row)):
-                    if row[a] == best and (mask is None or mask[n, a]) and not (k > 0 and (action[n, :k] == a).any()):
-                        if nth == 0:
-                            last = a
-                            break
-                        nth -= 1
+                last = place(left, best, int(coin(key, n * slots + k) * ties))
                 log_p -= np.log(ties)
-            action[n, k] = last
+            action[n, k], left[last] = last, np.nan
         log_prob[n] = log_p
 
 
