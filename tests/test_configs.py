@@ -140,6 +140,8 @@ BROKEN = {
                                                               estimates=["direct_method", "ips"]),
                                        ["estimates", "ips", "MovieLens", "propensities", "direct_method"]),
     "from_log without a log": (change("algorithms", 0, "from_log", True), ["algorithms.0", "from_log", "log"]),
+    "a view of other users": (change("algorithms", 0, "view", {"arms": "3"}), ["algorithms.0", "view.arms", "observe"]),
+    "a view that is none": (change("algorithms", 0, "view", {"observe": "all"}), ["algorithms.0", "'observe'", "all"]),
     "offline without a log": (change("algorithms", 0, "online", False), ["algorithms.0", "online = false", "from_log"]),
     "a log of an unknown policy": (change("log", {"name": "nobody", "rows": 5}), ["log (nobody)", "'nobody'"]),
     "a policy that shows no rows": (change("log", {"name": "ucb", "rows": 0}), ["log.rows", "0", "greater than or"]),
