@@ -7,6 +7,7 @@ import importlib
 
 ALGORITHMS = {
     "random": "custom_algos.bandits.fixed:Random",
+    "mix": "custom_algos.bandits.fixed:Mix",
     "popularity": "custom_algos.bandits.fixed:Popularity",
     "explore_then_commit": "custom_algos.bandits.explore_then_commit:ExploreThenCommit",
     "epsilon_greedy": "custom_algos.bandits.epsilon_greedy:EpsilonGreedy",

@@ -98,7 +98,7 @@ class Experiment(Model):
     search: Search = Search()
     resources: Resources = Resources()
     log: Log | None = None
-    estimates: list[Literal["direct_method", "ips", "snips", "doubly_robust"]] = []
+    estimates: list[Literal["direct_method", "ips", "snips", "doubly_robust", "fitted_q"]] = []
 
 
 class Loader(yaml.SafeLoader):
@@ -420,6 +420,10 @@ def _check_space(where: str, value: Any) -> None:
 
 def _check_estimates(e: Experiment, env, path: str) -> None:
     if not e.estimates:
+        return
+    if ("fitted_q" in e.estimates) != (e.log is not None) or (e.log and len(e.estimates) > 1):
+        raise Problem(f"{path}: estimates = {e.estimates}: fitted_q goes with the key log:, and nothing else does")
+    if e.log:
         return
     if not hasattr(env, "log_batch"):
         raise Problem(f"{path}: estimates = {e.estimates} need an environment fitted to a log; {e.env.id} has none")

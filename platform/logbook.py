@@ -23,19 +23,32 @@ USERS = 100                                                # at a time
 def write_log(path: Path, spec: Spec, env_steps: int, rows: int) -> Algorithm:
     """Train ``spec.algorithm`` for ``env_steps``, then watch it explore for ``rows`` rows; returns the policy.
 
-    The policy is saved beside ``path``.  The users of the log are training users, none of whom it was trained on.
+    The policy is saved beside ``path``, and so is a second log of as many rows of other users (`held_out`).  The users
+    of both logs are training users, none of whom it was trained on.
     """
     env = make_env(spec.env_id, spec.env_params, USERS)
     policy = make_algorithm(spec, env)
     if env_steps:
         train(env, policy, env_steps, spec.seed)
-    steps = -(-rows // USERS)
-    watched = make_env(spec.env_id, spec.env_params, USERS, first_user=SPLITS["validation"] // 2)
-    batch, _, _ = collect(watched, policy, begin(watched, spec.seed), steps, make_rng(spec.seed, stable_seed("log")))
     path.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.save(path.with_suffix(""), policy.policy_state())
-    logs.write(logs.from_frame(frame_of(batch)), path)
+    for share, target in ((0.75, held_out(path)), (0.5, path)):             # the log itself last: then all is there
+        first = int(share * SPLITS["validation"])
+        people = make_env(spec.env_id, spec.env_params, users_of(rows, env), first_user=first)
+        rng = make_rng(spec.seed, stable_seed("log", share))
+        batch, _, _ = collect(people, policy, begin(people, spec.seed), -(-rows // people.num_envs), rng)
+        logs.write(logs.from_frame(frame_of(batch)), target)
     return policy
+
+
+def users_of(rows: int, env) -> int:
+    """Users at a time, so that whole sessions are seen where the clock ends them."""
+    return max(1, min(USERS, rows // (env.horizon or 1)))
+
+
+def held_out(path: str | Path) -> Path:
+    """The log of other users beside the one in ``path``."""
+    return Path(path).with_name(Path(path).stem + "-held-out.parquet")
 
 
 def frame_of(batch: Transition) -> pd.DataFrame:

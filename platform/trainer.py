@@ -12,7 +12,7 @@ from ray import tune
 from custom_algos.core import Algorithm, Transition, concat
 
 from . import checkpoint, evaluation, exact, logbook
-from .estimates import estimate
+from .estimates import estimate, fitted_q
 from .experiment import BEHAVIOUR
 from .tally import Tally
 from .workers import Fleet, LocalFleet, Spec, make_algorithm, make_env, make_fleet, one_thread
@@ -164,9 +164,11 @@ class Race(tune.Trainable):
         if done and trial["test_users"]:
             result["scores"] = evaluation.score(trial["env_id"], trial["env_params"], self.side.policy, "test",
                                                 trial["test_users"], explores)
-            if trial["estimates"] and trial["kind"] != "bound":
+            judged = ("ours",) if trial.get("log") else ("ours", "rllib", "reference")
+            if trial["estimates"] and trial["kind"] in judged:
                 one = make_env(trial["env_id"], trial["env_params"], 1)
-                result["estimates"] = estimate(one, self.side.policy, trial["estimates"])
+                result["estimates"] = fitted_q(one, self.side.policy, logbook.held_out(trial["log"])) \
+                    if trial.get("log") else estimate(one, self.side.policy, trial["estimates"])
             if trial["tell_story"]:
                 result["story"] = evaluation.story(trial["env_id"], trial["env_params"], self.side.policy)
         return result | {"time/wall_s": time.monotonic() - start, "done": bool(done)}

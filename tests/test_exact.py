@@ -65,6 +65,8 @@ def test_a_log_holds_what_the_policy_did(tmp_path):
     env = make_env(spec.env_id, spec.env_params, 1)
     log = logs.read(tmp_path / "0.parquet")
     assert len(log.frame) == 20_000 and log.frame.user.nunique() == 200      # 100 users, 200 steps, sessions of 100
+    other = logs.read(logbook.held_out(tmp_path / "0.parquet"))
+    assert len(other.frame) == 20_000 and not other.frame.reward.equals(log.frame.reward)
     assert set(np.round(log.frame.propensity.unique(), 3)) <= {0.1, 0.8, 0.45, 0.333}
     batch = logbook.read_batch(tmp_path / "0.parquet", env)
     assert batch.obs.shape == (1, 20_000) and batch.obs.dtype == np.int64 and batch.truncated.sum() == 200
@@ -85,16 +87,18 @@ population: {users_per_shard: 4}
 budget: {env_steps: 400, reports: 1}
 seeds: 2
 reference: the log's policy
-log: {name: q_learning, params: {epsilon_start: 0.6, epsilon_end: 0.6}, env_steps: 0, rows: 3000}
+estimates: [fitted_q]
+log: {name: q_learning, params: {epsilon_start: 0.6, epsilon_end: 0.6}, env_steps: 0, rows: 5000}
 algorithms:
   - {name: q_learning, from_log: true, online: false, params: {gamma: 0.95, learning_rate: 1.0, passes: 100}}
 """
 
 
-def test_learning_without_a_simulator(tmp_path, ray_session):
+def test_learning_without_a_simulator(tmp_path, ray_session, capsys):
     path, out = tmp_path / "toy.yaml", tmp_path / "run"
     path.write_text(OFFLINE)
     assert tune.main([str(path), "--out", str(out)]) == 0
+    assert "within 10 % in 2 of 2" in capsys.readouterr().out
     board = report.leaderboard(out).set_index("algorithm")
     assert board.loc["q_learning", "mean"] == pytest.approx(67.2, abs=0.5) and board.loc["oracle", "mean"] < 67.3
     assert board.loc["the log's policy", "seeds"] == 2 and board.loc["the log's policy", "mean"] < 62
