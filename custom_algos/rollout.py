@@ -44,7 +44,7 @@ def collect(env, algorithm: Algorithm, seen: Seen, steps: int, rng: np.random.Ge
                          truncated, log_prob, info.get("response"), mask, info.get("final_mask"), info.get("delay"))
         batch = record(batch, row, t, steps)
         for name, value in (("reward", reward), ("sessions", ends), *((k, info[k]) for k in TRUTHS if k in info)):
-            totals[name] = np.add(totals.get(name, 0.0), value, dtype=np.float64)
+            totals[name] = totals[name] + value if name in totals else np.array(value, np.float64)
         obs, mask = after, info.get("action_mask")
     return batch, (obs, mask), totals
 
