@@ -26,6 +26,9 @@ from custom_algos.core import make_config
 from custom_algos.rollout import begin, collect, make_rng
 from platform.workers import Fleet, LocalFleet, Spec, make_algorithm, make_env, one_thread
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import training
+
 CONSOLE = Console(width=132, highlight=False)
 P1 = tuple(round(0.1 * k, 1) for k in range(1, 10))       # nine Bernoulli arms .1, .2, …, .9
 
@@ -296,9 +299,29 @@ def bench_arms(rounds: int, arms: int = 100_000) -> None:
           "held", "peak while deciding")
 
 
-SECTIONS = {"env": bench_env, "sampling": bench_sampling, "ray": bench_ray, "bandits": bench_bandits,
-            "linucb": bench_linucb,
-            "arms": bench_arms}
+def bench_simulators(rounds: int) -> None:
+    """User-steps a second of every simulator at 1,024 users with random actions."""
+    table("simulators, 1,024 users, random actions", training.simulator_rows(rate, shown, rounds), "id", "user-steps/s",
+          "goal")
+
+
+def bench_dqn(rounds: int) -> None:
+    """Training DQN on CartPole end to end, beside Stable-Baselines3 and RLlib, one core."""
+    import logging
+
+    warnings.filterwarnings("ignore")
+    import ray
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        rows = training.dqn_rows()
+    finally:
+        ray.shutdown()
+    table("DQN on CartPole", rows, "who", "setting", "rows trained on a step", "env steps/s", "ratio")
+
+
+SECTIONS = {"env": bench_env, "simulators": bench_simulators, "dqn": bench_dqn, "sampling": bench_sampling,
+            "ray": bench_ray, "bandits": bench_bandits, "linucb": bench_linucb, "arms": bench_arms}
 
 
 def main() -> int:
@@ -325,7 +348,7 @@ def machine() -> None:
         with open("/proc/cpuinfo") as lines:
             model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
     names = ["recloop", "ray", "torch", "numpy", "numba", "gymnasium"]
-    names += ["mabwiser"] if util.find_spec("mabwiser") else []
+    names += [name for name in ("mabwiser", "stable_baselines3") if util.find_spec(name)]
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in names)
     load = os.getloadavg()[0]
     CONSOLE.print(f"{model}, {len(os.sched_getaffinity(0))} cores, load {load:.1f}; "
