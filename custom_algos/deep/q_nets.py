@@ -8,7 +8,7 @@ r"""Action values by a multilayer perceptron whose gradient is written out: NumP
 
 All parameters lie in one vector, all slopes in another of the same layout, so that clipping, Adam, the copy into a
 target network and a checkpoint are one line each.  On networks of this size a step of automatic differentiation
-costs more than four times the arithmetic (docs/algorithms-dqn.md has the figures); the tests compare every slope with it.
+costs more than four times the arithmetic (figures: docs/algorithms-dqn.md); the tests compare every slope with it.
 """
 from itertools import pairwise
 
