@@ -6,6 +6,20 @@ Importing the package tells Gymnasium every id (strings only: nothing else is im
 """
 from typing import Any
 
+STATIC = {"boredom_threshold": 11}                          # never: at most ten clicks are remembered
+RERANK = {"items": 10, "horizon": 10, "offset": .3, "slope": 5.0, "examination": .7}
+SARDINE: dict[str, dict[str, Any]] = {
+    "SingleItem-Static": {"slate": 1, **STATIC},
+    "SingleItem-BoredInf": {"slate": 1, "interest_kept": .95},
+    "SingleItem-Uncertain": {"slate": 1, "slope": 10.0, **STATIC},
+    "SingleItem-PartialObs": {"slate": 1, "observe": "published", **STATIC},
+    "SlateTopK-Bored": {},
+    "SlateTopK-BoredInf": {"interest_kept": .95},
+    "SlateTopK-Uncertain": {"slope": 10.0, "interest_kept": .95},
+    "SlateTopK-PartialObs": {"interest_kept": .95, "observe": "published"},
+    "SlateRerank-Static": {**RERANK, **STATIC},
+    "SlateRerank-Bored": {**RERANK, "boredom_threshold": 4},
+}
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "recloop/BernoulliBandit-v0": ("envs.bandits:ArmBandit", {}),
     "recloop/GaussianBandit-v0": ("envs.bandits:ArmBandit", {"reward": "gaussian"}),
@@ -23,6 +37,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "recloop/NonlinearBandit-v0": ("envs.contextual:ContextBandit", {"link": "cosine"}),
     "recloop/FreshContextBandit-v0": ("envs.contextual:FreshContextBandit", {"actions": 10}),
     "recloop/Ladder-v0": ("envs.ladder:Ladder", {}),
+    **{f"recloop/Sardine-{name}-v0": ("envs.sardine:Sardine", params) for name, params in SARDINE.items()},
     "recloop/Logged-v0": ("envs.logged:Logged", {}),
 }
 
