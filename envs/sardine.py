@@ -1,9 +1,9 @@
 """SARDINE: slates that bore, interests that drift, and more to gain from patience than from the next click.
 
-A user cares for three to five topics.  Every item speaks of two or three; its main topic is what it bores with.  Five
-clicks on one topic within the last ten (and the last five steps) and the user is absent for five steps, so that who shows
-what is clicked most loses three steps of four.  Deffayet et al. 2023 (SARDINE, RecSys); the story of one step is in
-`envs.sardine_user`.
+A user cares for three to five topics.  Every item speaks of two or three; its main topic is the one it bores with.
+Five remembered clicks on one topic (of the last ten clicks and the last five steps) and the user is absent for five
+steps, so that who shows what is clicked most loses three steps of four.  Deffayet et al. 2023 (SARDINE, RecSys); the
+story of one step is in `envs.sardine_user`.
 
 | | |
 |---|---|
@@ -14,9 +14,9 @@ what is clicked most loses three steps of four.  Deffayet et al. 2023 (SARDINE, 
 | end         | ``truncated`` after ``horizon`` steps; nobody leaves (``compat``: reported as terminated) |
 | info        | ``response`` [N, K] clicks; hidden ``bored`` [N]: some topic bored the user when the slate came |
 
-A direction a ∈ R^T shows the K items of highest ⟨E_i, a⟩, the published wrapper; only its direction counts.  Differences
-from the released code: ids -1 and -2 (which reveal the hidden user) are no actions, the first two faults of the docs are
-mended unless ``compat``, and a user's first slate has no item twice.
+A direction a ∈ R^T shows the K items of highest ⟨E_i, a⟩, the published wrapper; only its direction counts.
+Differences from the released code: ids -1 and -2 (which reveal the hidden user) are no actions; the two faults named at
+``compat`` are mended unless it is set; the first slate has no item twice.
 """
 import gymnasium as gym
 import numpy as np
@@ -36,8 +36,9 @@ class Sardine(VectorEnv):
         p = self.params
         items = read_embeddings(p.embeddings) if p.embeddings else draw_embeddings(p.items, p.topics, p.world_seed)
         if p.oracle == "rotation" and p.action == "topk":
-            raise ValueError("parameter 'oracle' = 'rotation' needs action = 'slate': a direction cannot rotate topics")
-        self.embeddings, self.items, self.topic = items, items.astype(np.float32), items.argmax(axis=1)      # [A, T], [A]
+            raise ValueError("parameter 'oracle' = 'rotation' needs action = 'slate': a direction cannot rotate")
+        self.embeddings, self.items = items, items.astype(np.float32)                       # [A, T]
+        self.topic = items.argmax(axis=1)                                                   # [A]
         self.by_topic = np.ascontiguousarray(items.T)                                       # [T, A]
         down = p.examination ** np.arange(p.slate)                                          # [K]
         self.examined = down if p.click_model == "top_down" else (down + down[::-1]) / 2
@@ -68,11 +69,12 @@ class Sardine(VectorEnv):
                 "past": np.zeros((n, steps, 2 * topics), np.float32)}       # topics shown, topics clicked, over K
 
     def _begin(self, rows):
-        s, first, those = self.state, np.zeros((self.num_envs, self.params.slate), np.int64), np.zeros(self.num_envs, bool)
+        s, n = self.state, self.num_envs
+        first, those = np.zeros((n, self.params.slate), np.int64), np.zeros(n, bool)
         begin_users(rows, self.rules, self.seed, self.user, self.session, self.embeddings, first, s["interest"],
                     s["bored"], s["count"], s["ring"], s["past"])
         those[rows] = True
-        self._show(first, those, FIRST_CLICK, np.full(self.num_envs, -1))                   # not rewarded
+        self._show(first, those, FIRST_CLICK, np.full(n, -1))                   # not rewarded
 
     def _show(self, slate, active, purpose, t):
         """The users in ``active`` react to ``slate [N, K]``: (reward, truths)."""
@@ -90,7 +92,7 @@ class Sardine(VectorEnv):
         return reward, active & (self.t + 1 >= p.horizon) & p.compat, truths
 
     def best_match(self, direction) -> np.ndarray:
-        """The K items of highest ⟨E_i, a⟩, best first ``[N, K]``, for directions ``[N, T]``; ValueError if not finite."""
+        """The K items of highest ⟨E_i, a⟩, best first ``[N, K]``; ValueError if a direction [N, T] is not finite."""
         direction = np.ascontiguousarray(direction, np.float64)
         if not np.isfinite(direction).all():
             raise ValueError("action holds numbers that are not finite")
@@ -138,7 +140,7 @@ def read_embeddings(path: str) -> np.ndarray:
     """``[A, T]`` float64 from a .npy file; ValueError unless two-dimensional, non-negative and without an empty row."""
     items = np.load(path, allow_pickle=False)
     if items.ndim != 2 or items.shape[1] < 3 or not np.issubdtype(items.dtype, np.number):
-        raise ValueError(f"embeddings = {path!r} holds {items.dtype} {items.shape}, must be numbers [items, topics ≥ 3]")
+        raise ValueError(f"embeddings = {path!r} holds {items.dtype} {items.shape}, must be numbers [A, T ≥ 3]")
     items = items.astype(np.float64)
     if not (np.isfinite(items).all() and (items >= 0.0).all() and (items.sum(axis=1) > 0.0).all()):
         raise ValueError(f"embeddings = {path!r} must be finite, non-negative and without a row of zeros")
