@@ -36,8 +36,10 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "recloop/LinearBandit-v0": ("envs.contextual:ContextBandit", {}),
     "recloop/NonlinearBandit-v0": ("envs.contextual:ContextBandit", {"link": "cosine"}),
     "recloop/FreshContextBandit-v0": ("envs.contextual:FreshContextBandit", {"actions": 10}),
+    "recloop/ClickLoop-v0": ("envs.click_loop:ClickLoop", {}),
     "recloop/Ladder-v0": ("envs.ladder:Ladder", {}),
     **{f"recloop/Sardine-{name}-v0": ("envs.sardine:Sardine", params) for name, params in SARDINE.items()},
+    "recloop/Retention-v0": ("envs.retention:Retention", {}),
     "recloop/Logged-v0": ("envs.logged:Logged", {}),
 }
 

@@ -10,6 +10,7 @@ A user model subclasses `VectorEnv` and writes only what is particular to it (de
 | ``_advance(action, active)`` | one step of users with ``active [N]``: (reward, terminated, info), each ``[N, …]`` |
 | ``_observe()``           | a fresh observation ``[N, …]``, or a dict of such arrays |
 | ``_mask()``              | allowed actions ``[N, A]`` bool, or None when all are |
+| ``_out_of_time()``       | whose clock has run out ``[N]`` bool: after ``horizon`` steps unless overridden |
 | ``_oracle()``            | the action ``[N, …]`` of the best policy that knows the hidden state, or None |
 """
 import dataclasses
@@ -114,6 +115,9 @@ class VectorEnv(gym.vector.VectorEnv):
     def _mask(self):
         return None
 
+    def _out_of_time(self):
+        return self.t >= self.horizon if self.horizon else np.zeros(self.num_envs, bool)
+
     def _oracle(self):
         return None
 
@@ -149,7 +153,7 @@ class VectorEnv(gym.vector.VectorEnv):
             self._start(np.flatnonzero(resting))
         reward, terminated, info = self._advance(action, active)
         self.t += active
-        truncated = active & ~terminated & (self.t >= self.horizon) if self.horizon else np.zeros(self.num_envs, bool)
+        truncated = active & ~terminated & self._out_of_time()
         self.done = terminated | truncated
         if self.autoreset is AutoresetMode.DISABLED:
             self.done |= ~active
