@@ -3,10 +3,10 @@ r"""Rankers that are retrained on the clicks of their own slates, with and witho
     P(click on i at place j) = θ_i γ^j,      θ̂_i = (m s + Σ clicks on i) / (s + Σ_{shown at j} w_j)
 
 ``corrected``: w_j = γ^j, an impression counts as much as its place is looked at (position-based model: Richardson et
-al. 2007); the expectation of Σ clicks is θ_i Σ γ^j, so θ̂ is consistent.  Not corrected: w_j = 1, the click-through rate,
-which mistakes the place for the item.  One ranking a round and learner goes to everybody: greedy in θ̂, or
-(``thompson``) in one draw from Beta(m s + S, (1 - m) s + Σ w - S) (Thompson 1933; for the position-based model an
-approximation: Lagrée, Vernade & Cappé 2016).  A share of the users sees a uniformly random slate instead.
+al. 2007); E[Σ clicks] = θ_i Σ γ^j, so that θ̂ is consistent.  Not corrected: w_j = 1, the click-through rate, which
+mistakes the place for the item.  One ranking a round and learner goes to everybody: greedy in θ̂, or (``thompson``) in
+one draw from Beta(m s + S, (1 - m) s + Σ w - S) (Thompson 1933; for the position-based model an approximation: Lagrée,
+Vernade & Cappé 2016).  A share of the users sees a uniformly random slate instead.
 
 An item that was never shown is worth the prior mean m: a greedy ranker keeps what has once looked better than that.
 """
@@ -70,12 +70,13 @@ class ClickModel(Bandit):
         n, share = batch_size(obs), self.config.random_share if explore else 0.0
         action, log_prob = self.choose(self.ranking(rng, explore), n, rng, mask)
         if share > 0.0:
-            anything, log_any = self.choose(np.zeros((self.replications, self.actions)), n, rng, mask)
-            lucky = (rng.random(n) < share).reshape(n, *[1] * (action.ndim - 1))
-            shown = np.where(lucky, anything, action)
-            ranked = (shown == action).reshape(n, -1).all(axis=1)            # may also come from the random share
-            action = shown
-            log_prob = np.log(share * np.exp(log_any) + (1.0 - share) * ranked).astype(np.float32)
+            best, lucky = action.copy(), np.flatnonzero(rng.random(n) < share)
+            action[lucky], _ = self.choose(np.zeros((len(lucky), self.actions)), len(lucky), rng,
+                                           None if mask is None else mask[lucky])
+            allowed = np.full(n, self.actions) if mask is None else mask.sum(axis=1)
+            uniform = 1.0 / np.prod([allowed - k for k in range(self.slate)], axis=0)       # [N] of any one slate
+            ranked = (action == best).reshape(n, -1).all(axis=1)
+            log_prob = np.log(share * uniform + (1.0 - share) * ranked).astype(np.float32)
         if self.config.thompson and explore:
             log_prob = np.full(n, np.nan, np.float32)                        # P(this order wins) has no closed form
         return action, log_prob
