@@ -62,7 +62,7 @@ class Retention(VectorEnv):
     def _spaces(self):
         p, g = self.params, len(self.bases)
         seen = Box(0.0, 1.0, (g + 3 if p.observe == "full" else g + 4,))
-        past = Box(np.tile(np.float32([0, -1, 0]), (p.history, 1)), 1.0)
+        past = Box(np.tile(np.array([0, -1, 0], np.float32), (p.history, 1)), np.float32(1.0))
         return (Dict({"user": seen, "history": past}) if p.observe == "history" else seen,
                 MultiDiscrete([len(self.topic)] * p.slate))
 

@@ -16,7 +16,7 @@ story of one step is in `envs.sardine_user`.
 
 A direction a ∈ R^T shows the K items of highest ⟨E_i, a⟩, the published wrapper; only its direction counts.
 Differences from the released code: ids -1 and -2 (which reveal the hidden user) are no actions; the two faults named at
-``compat`` are mended unless it is set; the first slate has no item twice.
+``compat`` are mended unless it is set.
 """
 import gymnasium as gym
 import numpy as np
@@ -40,6 +40,8 @@ class Sardine(VectorEnv):
         self.embeddings, self.items = items, items.astype(np.float32)                       # [A, T]
         self.topic = items.argmax(axis=1)                                                   # [A]
         self.by_topic = np.ascontiguousarray(items.T)                                       # [T, A]
+        self.about = np.argsort(-items, axis=1, kind="stable")[:, :(items > 0).sum(axis=1).max()].astype(np.int32)
+        self.value = np.take_along_axis(items, self.about, axis=1)          # the topics an item speaks of, main first
         down = p.examination ** np.arange(p.slate)                                          # [K]
         self.examined = down if p.click_model == "top_down" else (down + down[::-1]) / 2
         more = {"absent": p.boredom == "absent", "longest": float(np.sqrt((items**2).sum(axis=1)).max())}
@@ -59,19 +61,19 @@ class Sardine(VectorEnv):
 
     def _allocate(self):
         n, p, topics = self.num_envs, self.params, self.items.shape[1]
-        steps = p.history if p.observe == "history" else 0
+        steps, places = p.history * (p.observe == "history"), p.slate * (p.observe == "published")
         return {"interest": np.zeros((n, topics)),                          # u
-                "bored": np.zeros((n, topics), np.int64),                   # steps that the topic still bores
-                "count": np.zeros((n, topics), np.int64),                   # remembered clicks
-                "queue": np.zeros((n, p.memory, 2), np.int64),              # their (topic, step), a ring …
-                "ring": np.zeros((n, 2), np.int64),                         # … of which these are (first, length)
-                "shown": np.zeros((n, p.slate), np.int64), "clicks": np.zeros((n, p.slate), np.int8),
+                "bored": np.zeros((n, topics), np.int32),                   # steps that the topic still bores
+                "count": np.zeros((n, topics), np.int32),                   # remembered clicks
+                "queue": np.zeros((n, p.memory, 2), np.int32),              # their (topic, step), a ring …
+                "ring": np.zeros((n, 2), np.int32),                         # … of which these are (first, length)
+                "shown": np.zeros((n, places), np.int64), "clicks": np.zeros((n, places), np.int8),
                 "past": np.zeros((n, steps, 2 * topics), np.float32)}       # topics shown, topics clicked, over K
 
     def _begin(self, rows):
         s, n = self.state, self.num_envs
         first, those = np.zeros((n, self.params.slate), np.int64), np.zeros(n, bool)
-        begin_users(rows, self.rules, self.seed, self.user, self.session, self.embeddings, first, s["interest"],
+        begin_users(rows, self.rules, self.seed, self.user, self.session, len(self.items), first, s["interest"],
                     s["bored"], s["count"], s["ring"], s["past"])
         those[rows] = True
         self._show(first, those, FIRST_CLICK, np.full(n, -1))                   # not rewarded
@@ -81,8 +83,8 @@ class Sardine(VectorEnv):
         n = self.num_envs
         response, reward = np.zeros(slate.shape, np.int8), np.zeros(n, np.float32)
         expected, bored = np.zeros(n), np.zeros(n, bool)
-        step_users(slate, active, self.rules, purpose, self.seed, self.user, self.session, t, self.embeddings,
-                   self.topic, self.examined, *self.state.values(), response, reward, expected, bored)
+        step_users(slate, active, self.rules, purpose, self.seed, self.user, self.session, t, self.about,
+                   self.value, self.examined, *self.state.values(), response, reward, expected, bored)
         return reward, {"expected_reward": expected, "response": response, "bored": bored}
 
     def _advance(self, action, active):
@@ -113,7 +115,7 @@ class Sardine(VectorEnv):
 
     def _oracle(self):
         """``short_term``: the K most relevant items, best first; it does not know that clicks bore.  ``rotation``: the
-        same among items whose clicks cannot complete a boredom, so that nobody is ever bored."""
+        same among items whose clicks cannot complete a boredom; the places left get what the user cares for least."""
         s, p = self.state, self.params
         felt, quota = np.empty(s["interest"].shape), np.full(s["interest"].shape, p.slate)
         feel_users(self.rules, s["interest"], s["bored"], felt)
@@ -183,7 +185,8 @@ def room_for_clicks(r, t, count, queue, ring, quota):
 
 @kernel
 def fill_slates(direction, quota, by_topic, topic, slates):
-    """Best ⟨E_i, direction⟩ first among items whose main topic has quota left; what is left over, worst matches."""
+    """Best ⟨E_i, direction⟩ first (the later of equals, as in the released oracle) among items whose main topic has
+    quota left; the worst matches into the places left over."""
     score, taken = np.empty(by_topic.shape[1]), np.empty(by_topic.shape[1], np.bool_)
     for n in range(len(slates)):
         score[:], taken[:] = 0.0, False
@@ -195,7 +198,7 @@ def fill_slates(direction, quota, by_topic, topic, slates):
             best, worst = -1, -1
             for i in range(len(score)):
                 if not taken[i]:
-                    if quota[n, topic[i]] > 0 and (best < 0 or score[i] > score[best]):
+                    if quota[n, topic[i]] > 0 and (best < 0 or score[i] >= score[best]):
                         best = i
                     if worst < 0 or score[i] < score[worst]:
                         worst = i

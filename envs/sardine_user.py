@@ -114,7 +114,7 @@ def feel(r, n, interest, bored, felt):
 
 
 @kernel
-def strength(r, slate, n, topic, boring):
+def strength(r, n, slate, about, boring):
     """What every relevance is multiplied by: α, weakened for a dull slate and a bored user."""
     worth = r.attraction
     for _ in range(boring):
@@ -123,20 +123,20 @@ def strength(r, slate, n, topic, boring):
         for j in range(slate.shape[1]):
             alike = 0
             for i in range(slate.shape[1]):
-                alike += topic[slate[n, i]] == topic[slate[n, j]]
+                alike += about[slate[n, i], 0] == about[slate[n, j], 0]
             if alike >= r.diversity_threshold:
                 return worth / r.diversity_penalty
     return worth
 
 
 @kernel
-def click(r, n, slate, felt, boring, items, topic, examined, life, t, purpose, clicks):
+def click(r, n, slate, felt, boring, about, value, examined, life, t, purpose, clicks):
     """Score and choose: independent clicks into ``clicks[n]``; returns the expected number of clicks."""
-    expected, worth = 0.0, strength(r, slate, n, topic, boring)
+    expected, worth = 0.0, strength(r, n, slate, about, boring)
     for j in range(slate.shape[1]):
         match, item = 0.0, slate[n, j]
-        for k in range(len(felt)):
-            match += items[item, k] * felt[k]
+        for k in range(about.shape[1]):
+            match += value[item, k] * felt[about[item, k]]
         probability = worth * relevance(r, match / r.longest) * examined[j]
         expected += probability
         clicks[n, j] = probability > 0.0 and uniform(life, t, purpose, j) < probability
@@ -144,7 +144,7 @@ def click(r, n, slate, felt, boring, items, topic, examined, life, t, purpose, c
 
 
 @kernel
-def get_bored(r, n, slate, clicks, topic, t, bored, count, queue, ring):
+def get_bored(r, n, slate, clicks, about, t, bored, count, queue, ring):
     """Remember the clicks of step ``t``, forget what is W steps old, and count down or start boredom."""
     places, first, length = queue.shape[1], ring[n, 0], ring[n, 1]
     for j in range(slate.shape[1]):
@@ -152,9 +152,9 @@ def get_bored(r, n, slate, clicks, topic, t, bored, count, queue, ring):
             if length == places:                                             # full: the oldest click makes room
                 count[n, queue[n, first, 0]] -= 1
                 first, length = (first + 1) % places, length - 1
-            place, about = (first + length) % places, topic[slate[n, j]]
-            queue[n, place, 0], queue[n, place, 1] = about, t
-            count[n, about] += 1
+            place, main = (first + length) % places, about[slate[n, j], 0]
+            queue[n, place, 0], queue[n, place, 1] = main, t
+            count[n, main] += 1
             length += 1
     while length > 0 and queue[n, first, 1] < t + 1 - r.boredom_steps:
         count[n, queue[n, first, 0]] -= 1
@@ -166,7 +166,7 @@ def get_bored(r, n, slate, clicks, topic, t, bored, count, queue, ring):
 
 
 @kernel
-def be_influenced(r, n, slate, clicks, items, interest):
+def be_influenced(r, n, slate, clicks, about, value, interest):
     """Interest moves towards the mean embedding of what was clicked."""
     topics, total = interest.shape[1], 0
     for j in range(slate.shape[1]):
@@ -176,8 +176,8 @@ def be_influenced(r, n, slate, clicks, items, interest):
     v, length = np.zeros(topics), 0.0
     for j in range(slate.shape[1]):
         if clicks[n, j]:
-            for k in range(topics):
-                v[k] += items[slate[n, j], k] / total
+            for k in range(about.shape[1]):
+                v[about[slate[n, j], k]] += value[slate[n, j], k] / total
     if r.compat:
         v[:] = v.mean()
     for k in range(topics):
@@ -188,15 +188,15 @@ def be_influenced(r, n, slate, clicks, items, interest):
 
 
 @kernel
-def recall(n, slate, clicks, topic, past):
+def recall(n, slate, clicks, about, past):
     """The topics shown and clicked become the newest row of the history ``past [N, h, 2 T]``."""
     places, topics = slate.shape[1], past.shape[2] // 2
     for row in range(past.shape[1] - 1, 0, -1):
         past[n, row] = past[n, row - 1]
     past[n, 0] = 0.0
     for j in range(places):
-        past[n, 0, topic[slate[n, j]]] += np.float32(1.0 / places)
-        past[n, 0, topics + topic[slate[n, j]]] += np.float32(clicks[n, j] / places)
+        past[n, 0, about[slate[n, j], 0]] += np.float32(1.0 / places)
+        past[n, 0, topics + about[slate[n, j], 0]] += np.float32(clicks[n, j] / places)
 
 
 @kernel
@@ -219,37 +219,36 @@ def meet(r, n, user, interest):
 
 @kernel
 def begin_users(rows, r, seed, user, session, items, first, interest, bored, count, ring, past):
-    """Who the user is, fresh, and a random slate into ``first [N, K]``: different items where there are K."""
+    """Who the user is, fresh, and a slate of random ids below ``items`` (one may come twice) into ``first [N, K]``."""
     for n in rows:
         meet(r, n, user, interest)
         bored[n], count[n], ring[n], past[n] = 0, 0, 0, 0.0
-        life, draw = session_key(seed, user[n], session[n]), 0
+        life = session_key(seed, user[n], session[n])
         for j in range(first.shape[1]):
-            fresh = False
-            while not fresh:
-                first[n, j], draw, fresh = integer(life, 0, FIRST_SLATE, draw, len(items)), draw + 1, True
-                for i in range(max(0, j - len(items) + 1), j):
-                    fresh = fresh and first[n, i] != first[n, j]
+            first[n, j] = integer(life, 0, FIRST_SLATE, j, items)
 
 
 @kernel
-def step_users(slate, active, r, purpose, seed, user, session, t, items, topic, examined, interest, bored, count,
+def step_users(slate, active, r, purpose, seed, user, session, t, about, value, examined, interest, bored, count,
                queue, ring, shown, clicks, past, response, reward, expected, absent):
-    """One slate for every user that is there: feel, click, get bored, be influenced."""
+    """One slate for every user that is there: feel, click, get bored, be influenced.
+
+    Item i speaks of the topics ``about[i]`` with the weights ``value[i]``; ``about[i, 0]`` is its main topic.
+    """
     felt = np.empty(interest.shape[1])
     for n in range(len(slate)):
         if not active[n]:
             continue
         life = session_key(seed, user[n], session[n])
         boring = feel(r, n, interest, bored, felt)
-        expected[n] = click(r, n, slate, felt, boring, items, topic, examined, life, t[n], purpose, clicks)
-        get_bored(r, n, slate, clicks, topic, t[n], bored, count, queue, ring)
-        if r.interest_kept < 1.0:
-            be_influenced(r, n, slate, clicks, items, interest)
-        absent[n], total = boring > 0, 0
+        absent[n] = boring > 0
+        expected[n] = click(r, n, slate, felt, boring, about, value, examined, life, t[n], purpose, response)
         for j in range(slate.shape[1]):
-            shown[n, j], response[n, j] = slate[n, j], clicks[n, j]
-            total += clicks[n, j]
-        reward[n] = total
+            reward[n] += response[n, j]
+        get_bored(r, n, slate, response, about, t[n], bored, count, queue, ring)
+        if r.interest_kept < 1.0:
+            be_influenced(r, n, slate, response, about, value, interest)
+        for j in range(shown.shape[1]):                                      # kept for the views that show it
+            shown[n, j], clicks[n, j] = slate[n, j], response[n, j]
         if past.shape[1] > 0:
-            recall(n, slate, clicks, topic, past)
+            recall(n, slate, response, about, past)

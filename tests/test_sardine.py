@@ -38,8 +38,6 @@ def play(name, policy, users=100, world=0, **params):
     for _ in range(env.horizon):
         if policy != "random":
             action = env.oracle()[:, ::-1] if policy == "reversed" else env.oracle()
-        elif size == env.params.slate:                     # reranking: a random order of all items
-            action = rng.permuted(np.tile(np.arange(size), (users, 1)), axis=1)
         else:                                              # with replacement, as the released code samples
             action = rng.integers(size, size=env.action_space.shape)
         _, reward, _, _, info = env.step(action)
@@ -188,7 +186,8 @@ def test_boredom_is_that_of_the_scalar_program(params):
         for n, user in enumerate(users):
             user.after(env.topic[slate[n][clicks[n] == 1]], t)
     users, rng, bored = fresh(), np.random.default_rng(1), 0
-    remember(-1, env.state["clicks"], env.state["shown"])
+    first, _ = Sardine(40, slope=3.0, offset=.2, observe="published", **params).reset(seed=5)
+    remember(-1, first["clicks"], first["slate"])
     for t in range(100):
         expected = [user.ideal(u, p.boredom == "absent") for user, u in zip(users, env.state["interest"], strict=True)]
         np.testing.assert_allclose(obs, expected, atol=1e-6)
