@@ -2,7 +2,7 @@
 
 A user cares for three to five topics.  Every item speaks of two or three; its main topic is the one it bores with.
 Five remembered clicks on one topic (of the last ten clicks and the last five steps) and the user is absent for five
-steps, so that who shows what is clicked most loses three steps of four.  Deffayet et al. 2023 (SARDINE, RecSys); the
+steps, so that who shows what is clicked most loses three steps of four.  Deffayet et al. 2024 (arXiv:2311.16586); the
 story of one step is in `envs.sardine_user`.
 
 | | |
