@@ -21,6 +21,7 @@ ALGORITHMS = {
     "lin_ucb": "custom_algos.bandits.lin_ucb:LinUCB",
     "lin_thompson": "custom_algos.bandits.lin_thompson:LinThompson",
     "logistic_thompson": "custom_algos.bandits.logistic_thompson:LogisticThompson",
+    "click_model": "custom_algos.bandits.click_models:ClickModel",
     "neural_linear": "custom_algos.bandits.neural_linear:NeuralLinear",
     "neural_ucb": "custom_algos.bandits.neural_ucb:NeuralUCB",
     "q_learning": "custom_algos.tabular.q_learning:QLearning",

@@ -6,6 +6,20 @@ Importing the package tells Gymnasium every id (strings only: nothing else is im
 """
 from typing import Any
 
+STATIC = {"boredom_threshold": 11}                          # never: at most ten clicks are remembered
+RERANK = {"items": 10, "horizon": 10, "offset": .3, "slope": 5.0, "examination": .7}
+SARDINE: dict[str, dict[str, Any]] = {
+    "SingleItem-Static": {"slate": 1, **STATIC},
+    "SingleItem-BoredInf": {"slate": 1, "interest_kept": .95},
+    "SingleItem-Uncertain": {"slate": 1, "slope": 10.0, **STATIC},
+    "SingleItem-PartialObs": {"slate": 1, "observe": "published", **STATIC},
+    "SlateTopK-Bored": {},
+    "SlateTopK-BoredInf": {"interest_kept": .95},
+    "SlateTopK-Uncertain": {"slope": 10.0, "interest_kept": .95},
+    "SlateTopK-PartialObs": {"interest_kept": .95, "observe": "published"},
+    "SlateRerank-Static": {**RERANK, **STATIC},
+    "SlateRerank-Bored": {**RERANK, "boredom_threshold": 4},
+}
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "recloop/BernoulliBandit-v0": ("envs.bandits:ArmBandit", {}),
     "recloop/GaussianBandit-v0": ("envs.bandits:ArmBandit", {"reward": "gaussian"}),
@@ -38,6 +52,9 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "recloop/Ladder-v0": ("envs.ladder:Ladder", {}),
     "recloop/CartPole-v1": ("envs.cartpole:CartPole", {}),
     "recloop/Pendulum-v1": ("envs.pendulum:Pendulum", {}),
+    "recloop/ClickLoop-v0": ("envs.click_loop:ClickLoop", {}),
+    **{f"recloop/Sardine-{name}-v0": ("envs.sardine:Sardine", params) for name, params in SARDINE.items()},
+    "recloop/Retention-v0": ("envs.retention:Retention", {}),
     "recloop/Logged-v0": ("envs.logged:Logged", {}),
 }
 

@@ -14,15 +14,16 @@ def arrive(rows, slots, stride, first_user, population, visits, user, session, t
 
 
 @kernel
-def tick(active, terminated, horizon, rests, t, truncated, done):
+def tick(active, terminated, late, horizon, rests, t, truncated, done):
     """The clock after a step: who is ``truncated`` and who is ``done``; returns how many sessions ended.
 
-    ``horizon`` 0: there is no clock.  ``rests``: a user who was done already (not ``active``) stays done.
+    ``late``: whose own clock has run out; ``horizon`` 0: steps are not counted.  ``rests``: a user who was done already
+    (not ``active``) stays done.
     """
     ended = 0
     for n in range(len(t)):
         t[n] += active[n]
-        over = active[n] & (horizon > 0) & (t[n] >= horizon)
+        over = active[n] & (late[n] | ((horizon > 0) & (t[n] >= horizon)))
         truncated[n] = over & (not terminated[n])
         done[n] = over | terminated[n] | (rests & (not active[n]))
         ended += over | terminated[n]
