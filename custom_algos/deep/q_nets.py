@@ -22,7 +22,7 @@ class QNet:
     """Q(s, ·) ``[B, A]`` of observations ``[B, D]``, float32.
 
     ``items [A, F]`` are fixed features of the actions, ``width`` > 0 the size of learned ones; neither: one output an
-    action.  Weights are uniform in ±1/√inputs, learned embeddings N(0, .01), drawn from ``rng``.
+    action.  Weights are uniform in ±1/√inputs, learned embeddings N(0, .01²), drawn from ``rng``.
     """
 
     def __init__(self, inputs: int, actions: int, hidden: tuple, rng: np.random.Generator, dueling: bool = False,
@@ -45,7 +45,7 @@ class QNet:
             weight[...] = rng.uniform(-1, 1, weight.shape) / np.sqrt(len(weight))
             bias[...] = rng.uniform(-1, 1, bias.shape) / np.sqrt(len(weight))
         if width:
-            parts[depth][...] = 0.1 * rng.normal(size=(actions, width))
+            parts[depth][...] = 0.01 * rng.normal(size=(actions, width))
         self.trace: list[np.ndarray] = []                                                 # h₀ … h_L, z of `forward`
 
     def values(self, x: np.ndarray) -> np.ndarray:
