@@ -407,3 +407,8 @@ def test_foreign_environments_and_foreign_algorithms_can_be_raced(folder, monkey
     assert totals["reward"].sum() == 120 and 8 <= totals["sessions"].sum() <= 16
     raw["algorithms"][0]["params"] = {"pull": 1}
     refuse(capsys, [write(folder, raw)], "my_package:AlwaysRight", "params.pull", "valid are: push")
+
+
+def test_a_view_changes_what_a_row_sees_and_nobodys_life():
+    rows = {t["label"]: t["env_params"] for t in experiment.trials(experiment.read("ladder-values"), "final")}
+    assert rows["q_learning"] == {"observe": "coarse"} and rows["dqn"] == rows["oracle"] == {}
