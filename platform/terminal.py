@@ -22,7 +22,7 @@ def list_all() -> int:
 
 def introduce(console, e, trials, plan, folder) -> None:
     """What is going to be run."""
-    learners = sorted({t["label"] for t in trials if t["budget"]})
+    learners = sorted({t["label"] for t in trials if t["kind"] in ("ours", "rllib")})
     console.print(f"[bold]{e.question or e.name}[/bold]")
     runs, session = e.population.replications, e.score == "session"
     console.print(f"{len(trials)} trials: {', '.join(learners)} × {e.seeds} seeds"
