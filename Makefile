@@ -8,6 +8,9 @@ RUN = .venv/bin/python -m platform.tune
 run: .venv/installed            ## the main job: race recommenders on users fitted to a real log
 	$(RUN)
 
+lesson-%: .venv/installed       ## a chapter of docs/path: its experiments, and its figures drawn anew
+	$(RUN) --chapter $* --figures docs/path/figures
+
 test: .venv/installed           ## everything that takes less than half a minute
 	.venv/bin/python -m pytest
 

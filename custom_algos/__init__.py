@@ -23,6 +23,12 @@ ALGORITHMS = {
     "click_model": "custom_algos.bandits.click_models:ClickModel",
     "neural_linear": "custom_algos.bandits.neural_linear:NeuralLinear",
     "neural_ucb": "custom_algos.bandits.neural_ucb:NeuralUCB",
+    "q_learning": "custom_algos.tabular.q_learning:QLearning",
+    "double_q_learning": "custom_algos.tabular.double_q_learning:DoubleQLearning",
+    "sarsa": "custom_algos.tabular.sarsa:Sarsa",
+    "expected_sarsa": "custom_algos.tabular.expected_sarsa:ExpectedSarsa",
+    "dqn": "custom_algos.deep.dqn:DQN",
+    "reinforce": "custom_algos.deep.reinforce:Reinforce",
     "a2c": "custom_algos.deep.a2c:A2C",
 }
 

@@ -5,18 +5,19 @@ from .rng import kernel
 
 
 @kernel
-def first_invalid(action, size):
-    """The index of the first action outside 0 … size-1, or -1."""
-    for n in range(len(action)):
-        if action[n] < 0 or action[n] >= size:
-            return n
-    return -1
+def any_invalid(action, size):
+    """Whether an entry of ``action [M]`` lies outside 0 … size-1 (no early end: that loop would not be vectorised)."""
+    found = False
+    for a in action:
+        found |= (a < 0) | (a >= size)
+    return found
 
 
 def valid_actions(action, size: int):
     """``action`` as contiguous int64; ValueError where an entry is not in 0 … size-1."""
     action = np.ascontiguousarray(action, np.int64)
-    bad = first_invalid(action.reshape(-1), size)
-    if bad >= 0:
-        raise ValueError(f"action {action.reshape(-1)[bad]} (entry {bad}) must lie in 0 … {size - 1}")
+    flat = action.reshape(-1)
+    if any_invalid(flat, size):
+        bad = int(np.flatnonzero((flat < 0) | (flat >= size))[0])
+        raise ValueError(f"action {flat[bad]} (entry {bad}) must lie in 0 … {size - 1}")
     return action

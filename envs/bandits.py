@@ -92,35 +92,54 @@ def begin_users(rows, user, visits, world_seed, types, kind, clock):
 
 
 @kernel
-def step_users(action, active, seed, user, session, kind, clock, table, changes, drift, offer, gaussian, noise, law,
-               delay_mean, reward, expected, regret, delay):
-    """One user, one arm: find the means of this moment, toss the coin, compare with the best arm on offer."""
-    arms = table.shape[3]
+def look(row, now, action, drift, offer):
+    """(mean of ``action``, best mean on offer) at this moment, where the means ``row [A]`` drift or come and go."""
+    arms, mine, best = len(row), 0.0, -np.inf
+    for arm in range(arms):
+        if on_offer(now, arm, arms, offer[0], offer[1]):
+            mean = row[arm]
+            if drift[0] > 0.0:
+                mean += drift[0] * np.sin(_TWO_PI * (now / drift[1] + arm / arms))
+            best = max(best, mean)
+            if arm == action:
+                mine = mean
+    return mine, best
+
+
+@kernel
+def score_users(action, active, kind, clock, table, top, changes, drift, offer, expected, regret):
+    """One user, one arm: its mean at this moment, and what the best arm on offer would have paid more.
+
+    ``table [1 or N, segments, types, A]`` are the means, ``top`` their maxima over A: within a segment the best arm
+    stays the best, unless means drift or arms come and go.
+    """
+    moving, own = drift[0] > 0.0 or offer[0] > 0, len(table) > 1
     for n in range(len(action)):
-        if not active[n]:
-            continue
-        now, segment, mine, best = clock[n], 0, 0.0, -np.inf
-        for change in changes:
-            segment += now >= change
-        row = table[n % table.shape[0], segment, kind[n]]                     # [A]
-        for arm in range(arms):
-            if on_offer(now, arm, arms, offer[0], offer[1]):
-                mean = row[arm]
-                if drift[0] > 0.0:
-                    mean += drift[0] * np.sin(_TWO_PI * (now / drift[1] + arm / arms))
-                best = max(best, mean)
-                if arm == action[n]:
-                    mine = mean
-        here = on_offer(now, action[n], arms, offer[0], offer[1])
-        life = session_key(seed, user[n], session[n])
-        if gaussian:
-            reward[n] = mine + noise * normal(life, 0, REWARD, 0) if here else 0.0
-        else:
-            reward[n] = uniform(life, 0, REWARD, 0) < mine
-        expected[n], regret[n] = mine, best - mine
-        if law > 0:
-            delay[n] = draw_delay(law, delay_mean, uniform(life, 0, DELAY, 0))
-        clock[n] = now + 1
+        if active[n]:
+            segment, world = 0, n if own else 0
+            for change in changes:
+                segment += clock[n] >= change
+            if moving:
+                mine, best = look(table[world, segment, kind[n]], clock[n], action[n], drift, offer)
+            else:
+                mine, best = table[world, segment, kind[n], action[n]], top[world, segment, kind[n]]
+            expected[n], regret[n] = mine, best - mine
+
+
+@kernel
+def answer_users(action, active, seed, user, session, clock, arms, offer, gaussian, noise, law, delay_mean, expected,
+                 reward, delay):
+    """The coins: what the user answers, and when that becomes known."""
+    for n in range(len(action)):
+        if active[n]:
+            life = session_key(seed, user[n], session[n])
+            if not gaussian:
+                reward[n] = uniform(life, 0, REWARD, 0) < expected[n]
+            elif on_offer(clock[n], action[n], arms, offer[0], offer[1]):
+                reward[n] = expected[n] + noise * normal(life, 0, REWARD, 0)
+            if law > 0:
+                delay[n] = draw_delay(law, delay_mean, uniform(life, 0, DELAY, 0))
+            clock[n] += 1
 
 
 class ArmBandit(VectorEnv):
@@ -154,6 +173,8 @@ class ArmBandit(VectorEnv):
     def _allocate(self):
         slots = self._slots if self.params.own_arms else [0]
         self.table = np.stack([self.draw(slot) for slot in slots]) if self.given is None else self.given
+        self.nothing = np.ones((self.num_envs, 1), np.float32)
+        self.top = self.table.max(axis=3)                                    # [1 or N, segments, types]
         return {"clock": np.zeros(self.num_envs, np.int64), "type": np.zeros(self.num_envs, np.int64)}
 
     def draw(self, slot) -> np.ndarray:
@@ -163,17 +184,38 @@ class ArmBandit(VectorEnv):
             return rng.standard_normal(self.shape)
         return p.amplitude + (1 - 2 * p.amplitude) * rng.beta(p.prior_a, p.prior_b, self.shape)
 
+    def lai_robbins(self) -> float | None:
+        """C: no consistent policy's regret grows slower than C ln t in the long run (Lai & Robbins 1985).
+
+        C = Σ Δ_a / KL(μ_a, μ*) over the arms that are not best; None where the world moves or differs among slots.
+        """
+        p = self.params
+        if self.shape[:2] != (1, 1) or p.amplitude or p.cycle or len(self.table) > 1 or p.delay != "none":
+            return None
+        mean = self.table[0, 0, 0]
+        worse, best = mean[mean < mean.max()], mean.max()
+        if p.reward == "gaussian":
+            return float((2 * p.noise**2 / (best - worse)).sum())
+        if best >= 1.0:
+            return 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            kl = np.where(worse > 0, worse * np.log(worse / best), 0.0) + (1 - worse) * np.log((1 - worse) / (1 - best))
+        return float(((best - worse) / kl).sum())
+
     def _begin(self, rows):
         begin_users(rows, self.user, self.visits, self.params.world_seed, self.params.types, self.state["type"],
                     self.state["clock"])
 
     def _advance(self, action, active):
         p, n = self.params, self.num_envs
-        reward, delay = np.zeros(n, np.float32), np.zeros(n, np.int64)
-        info: dict[str, np.ndarray] = {"expected_reward": np.zeros(n), "regret": np.zeros(n)}
-        step_users(action, active, self.seed, self.user, self.session, self.state["type"],
-                   self.state["clock"], self.table, self.changes, self.drift, self.offer, p.reward == "gaussian",
-                   p.noise, self.law, p.delay_mean, reward, info["expected_reward"], info["regret"], delay)
+        kind, clock = self.state["type"], self.state["clock"]
+        reward, expected, regret = np.zeros(n, np.float32), np.zeros(n), np.zeros(n)
+        delay = np.zeros(n if self.law else 0, np.int64)
+        score_users(action, active, kind, clock, self.table, self.top, self.changes, self.drift, self.offer, expected,
+                    regret)
+        answer_users(action, active, self.seed, self.user, self.session, clock, self.arms, self.offer,
+                     p.reward == "gaussian", p.noise, self.law, p.delay_mean, expected, reward, delay)
+        info: dict[str, np.ndarray] = {"expected_reward": expected, "regret": regret}
         if self.law:
             info["delay"] = delay
         return reward, active.copy(), info
@@ -183,7 +225,7 @@ class ArmBandit(VectorEnv):
             return self.state["type"].copy()
         if self.params.observe == "one_hot":
             return (self.state["type"][:, None] == np.arange(self.params.types)).astype(np.float32)
-        return np.ones((self.num_envs, 1), np.float32)
+        return self.nothing.copy()
 
     def _now(self):
         """Means of this moment ``[N, A]`` (of arms on offer or not)."""

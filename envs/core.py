@@ -10,7 +10,7 @@ A user model subclasses `VectorEnv` and writes only what is particular to it (de
 | ``_advance(action, active)`` | one step of users with ``active [N]``: (reward, terminated, info), each ``[N, …]`` |
 | ``_observe()``           | a fresh observation ``[N, …]``, or a dict of such arrays |
 | ``_mask()``              | allowed actions ``[N, A]`` bool, or None when all are |
-| ``_out_of_time()``       | whose clock has run out ``[N]`` bool: after ``horizon`` steps unless overridden |
+| ``_clock()``             | (time ``[N]`` int64, limit or 0), what truncates: steps and ``horizon`` unless overridden |
 | ``_oracle()``            | the action ``[N, …]`` of the best policy that knows the hidden state, or None |
 """
 import dataclasses
@@ -23,6 +23,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from .actions import valid_actions
+from .clock import arrive, tick
 
 SPLIT_SIZE = 2**29                 # users of each split: training, validation and test users never overlap
 SPLITS = {"train": 0, "validation": SPLIT_SIZE, "test": 2 * SPLIT_SIZE}      # first user of each split
@@ -85,13 +86,15 @@ class VectorEnv(gym.vector.VectorEnv):
         sizes = np.atleast_1d(getattr(self.single_action_space, "n", getattr(self.single_action_space, "nvec", 0)))
         self._choices = int(sizes.min())                  # actions to choose from; 0: a control, not a choice
         self.first_user, self.population = first_user, population
-        self._slots = slot0 + np.arange(num_envs, dtype=np.int64)
+        self._rows = np.arange(num_envs, dtype=np.int64)  # every user
+        self._slots = slot0 + self._rows
         self._stride = num_envs if stride is None else stride
         self._chosen: np.ndarray | None = None            # users named by reset(options={"users": …})
         self.seed: int | None = None                      # of the coins; the world has params.world_seed
         self.user, self.visits, self.session, self.t = (np.zeros(num_envs, np.int64) for _ in range(4))
         self.done = np.zeros(num_envs, bool)
         self.state: dict[str, np.ndarray] = self._allocate()
+        _keep_freed_memory(16 * gym.spaces.flatdim(self.single_observation_space) * num_envs)
 
     # what a model writes ------------------------------------------------------------------------------------------
     def _build(self):
@@ -115,8 +118,8 @@ class VectorEnv(gym.vector.VectorEnv):
     def _mask(self):
         return None
 
-    def _out_of_time(self):
-        return self.t >= self.horizon if self.horizon else np.zeros(self.num_envs, bool)
+    def _clock(self):
+        return self.t, self.horizon or 0
 
     def _oracle(self):
         return None
@@ -136,7 +139,7 @@ class VectorEnv(gym.vector.VectorEnv):
             if self._chosen.shape != (self.num_envs,):
                 raise ValueError(f"options['users'] has shape {self._chosen.shape}, must be ({self.num_envs},)")
             self.visits[:] = -1
-        rows = np.flatnonzero(options["reset_mask"]) if "reset_mask" in options else np.arange(self.num_envs)
+        rows = np.flatnonzero(options["reset_mask"]) if "reset_mask" in options else self._rows
         self._start(rows)
         return self._observe(), self._info({})
 
@@ -147,23 +150,19 @@ class VectorEnv(gym.vector.VectorEnv):
             raise ValueError(f"action has shape {action.shape}, must be {self.action_space.shape}")
         if self._choices:
             action = valid_actions(action, self._choices)
-        resting = self.done
-        active = np.ones(self.num_envs, bool) if self.autoreset is AutoresetMode.SAME_STEP else ~resting
-        if self.autoreset is AutoresetMode.NEXT_STEP and resting.any():
-            self._start(np.flatnonzero(resting))
+        mode, active = self.autoreset, ~self.done         # in SAME_STEP nobody is ever done between two steps
+        if mode is AutoresetMode.NEXT_STEP and self.done.any():
+            self._start(np.flatnonzero(self.done))
         reward, terminated, info = self._advance(action, active)
-        self.t += active
-        truncated = active & ~terminated & self._out_of_time()
-        self.done = terminated | truncated
-        if self.autoreset is AutoresetMode.DISABLED:
-            self.done |= ~active
+        truncated, rests, (clock, limit) = np.empty(self.num_envs, bool), mode is AutoresetMode.DISABLED, self._clock()
+        ended = tick(active, terminated, clock, limit, rests, self.t, truncated, self.done)
         obs = self._observe()
-        if self.autoreset is AutoresetMode.SAME_STEP:
+        if mode is AutoresetMode.SAME_STEP:
             info["final_obs"], final_mask = obs, self._mask()
             if final_mask is not None:
                 info["final_mask"] = final_mask
-            if self.done.any():
-                self._start(np.flatnonzero(self.done))
+            if ended:
+                self._start(self._rows if ended == self.num_envs else self.done.nonzero()[0])
                 obs = self._observe()
             elif final_mask is not None:                  # nobody was reset: the two masks are one
                 info["action_mask"] = final_mask
@@ -192,15 +191,10 @@ class VectorEnv(gym.vector.VectorEnv):
 
     # inside -------------------------------------------------------------------------------------------------------
     def _start(self, rows):
-        self.visits[rows] += 1
+        arrive(rows, self._slots, self._stride, self.first_user, self.population, self.visits, self.user, self.session,
+               self.t, self.done)
         if self._chosen is not None:                      # the same user comes back for another session
             self.user[rows], self.session[rows] = self._chosen[rows], self.visits[rows]
-        else:
-            place = self._slots[rows] + self.visits[rows] * self._stride
-            self.user[rows] = self.first_user + place % self.population
-            self.session[rows] = place // self.population
-        self.t[rows] = 0
-        self.done[rows] = False
         self._begin(rows)
 
     def _info(self, info):
@@ -225,10 +219,18 @@ class ScalarView(gym.Env):
         return _first(obs), _first(info)
 
     def step(self, action):
-        if not self.action_space.contains(action):
+        if self.batch._choices and not self.action_space.contains(action):    # a control is clipped, as in a batch
             raise ValueError(f"action {action!r} is not in {self.action_space}")
         obs, reward, terminated, truncated, info = self.batch.step(np.asarray(action)[None])
         return _first(obs), float(reward[0]), bool(terminated[0]), bool(truncated[0]), _first(info)
+
+
+def _keep_freed_memory(numbers: int) -> None:
+    """Let the process reuse the memory of dropped observations instead of asking the system for it at every step.
+
+    glibc's rule: what is freed goes back to the system, and is paged in anew, unless a larger block was freed before.
+    """
+    np.empty(min(numbers, 2**22 - 2**10), np.float64)     # the rule looks at blocks below 32 MB
 
 
 def _first(tree):

@@ -193,6 +193,22 @@ def test_hidden_types_are_there_and_not_seen():
     np.testing.assert_allclose(a[-1]["expected_reward"], np.where(ids == 0, .9, .1))
 
 
+def test_the_last_sight_of_a_user_is_of_that_user_and_not_of_the_next_one():
+    """A user is shown one item: ``final_obs`` is still about that user, the observation about who came after."""
+    env = ArmBandit(12, autoreset="disabled", types=7, observe="id")
+    types = dict(zip(range(12), env.reset(seed=1)[0], strict=True))
+    assert len(set(types.values())) > 2
+    env = same_step(ArmBandit, 4, types=7, observe="id")
+    obs, info = env.reset(seed=1)
+    for first in (0, 4):
+        assert obs.tolist() == [types[first + n] for n in range(4)]
+        before = obs
+        obs, _, terminated, _, info = env.step(np.zeros(4, int))
+        assert terminated.all() and info["final_obs"].tolist() == before.tolist()
+        assert info["user"].tolist() == [first + 4 + n for n in range(4)]
+    assert obs.tolist() == [types[8 + n] for n in range(4)]
+
+
 # frequencies ---------------------------------------------------------------------------------------------------------
 def play(env, action, steps):
     """Rewards ``[steps, N]`` and what `info` said of delay, if anything."""

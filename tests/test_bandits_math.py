@@ -6,7 +6,7 @@ import pytest
 from gymnasium import spaces
 
 from custom_algos import find_algorithm
-from custom_algos.bandits.core import BanditConfig
+from custom_algos.bandits.core import BanditConfig, coin, pick
 from custom_algos.bandits.exp3 import EXP3
 from custom_algos.bandits.explore_then_commit import ExploreThenCommit
 from custom_algos.bandits.fixed import Popularity, Random
@@ -55,6 +55,17 @@ def test_ucb_index_on_the_first_three_pulls():
     assert set(action) == {1, 2} and np.allclose(log_prob, np.log(0.5))
 
 
+def test_ucb_index_of_learners_with_different_clocks_is_the_formula():
+    rng, ucb = make_rng(2), build(UCB, 5, replications=40, alpha=3.0)
+    count = rng.integers(0, 4, size=(40, 5)).astype(float)          # some pairs of neighbours have the same t
+    total = np.floor(count * rng.random((40, 5)))
+    ucb.load_policy_state({"count": np.asfortranarray(count), "total": np.asfortranarray(total), "seen": np.zeros(40)})
+    with np.errstate(divide="ignore", invalid="ignore"):
+        width = np.sqrt(3.0 * np.log(np.maximum(count.sum(axis=1, keepdims=True), 1.0)) / (2.0 * count))
+        formula = np.where(count > 0, total / count + width, np.inf)
+    np.testing.assert_allclose(ucb.index(), formula, rtol=1e-14)
+
+
 def kl(p, q):
     return (p * np.log(p / q) if p > 0 else 0.0) + ((1 - p) * np.log((1 - p) / (1 - q)) if p < 1 else 0.0)
 
@@ -79,7 +90,7 @@ def test_thompson_posterior_and_its_sampler():
     bandit.learn(rows([0, 0, 0, 2], [1, 1, 0, 0]))
     success, failure = bandit.posterior()
     assert success.tolist() == [[4, 2, 2]] and failure.tolist() == [[4, 3, 4]]
-    draws = bandit.draws(200_000, make_rng(1))
+    draws = bandit.draws(np.zeros(200_000, np.int64), make_rng(1))
     for a, (p, q) in enumerate([(4, 4), (2, 3), (2, 4)]):
         theta = draws[:, a] / (1.0 + draws[:, a])
         assert abs(theta.mean() - p / (p + q)) < 0.002
@@ -109,6 +120,48 @@ def test_renaming_the_actions_renames_the_pulls(name):
     first = np.bincount(plain.act(obs, make_rng(7))[0], minlength=4)
     second = np.bincount(renamed.act(obs, make_rng(8))[0], minlength=4)[order]
     assert np.abs(first - second).max() < 5 * np.sqrt(n / 2)
+
+
+# the arg-max ----------------------------------------------------------------------------------------------------------
+def test_coins_are_the_published_sequence_of_splitmix64():
+    """The first outputs for the seed 1234567, as every port of the generator is tested with."""
+    published = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
+    assert [coin(np.uint64(1234567), i) for i in range(4)] == [(z >> 11) * 2.0**-53 for z in published]
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_best_actions_are_those_of_a_sort(slots, masked):
+    """Values without ties: the K largest allowed ones, in order, for every user of every learner."""
+    values, n = make_rng(1).permutation(40 * 7).reshape(40, 7).astype(float) - 100.0, 80
+    mask = make_rng(2).random((n, 7)) < 0.5 if masked else None
+    if mask is not None:
+        mask[:, :3] = True                                          # enough to fill a slate
+    action, log_prob = np.empty((n, slots), np.int64), np.empty(n, np.float32)
+    pick(values, 2, np.uint64(3), mask, action, log_prob)
+    for user in range(n):
+        row = values[user // 2] if mask is None else np.where(mask[user], values[user // 2], -np.inf)
+        assert action[user].tolist() == np.argsort(-row)[:slots].tolist()
+    assert (log_prob == 0.0).all()
+
+
+def test_ties_are_broken_fairly_and_each_user_for_itself():
+    n, values = 60_000, np.array([[1.0, 3.0, 3.0, -np.inf, 3.0, 2.0]])
+    action, log_prob = np.empty((n, 2), np.int64), np.empty(n, np.float32)
+    pick(values, n, np.uint64(5), None, action, log_prob)
+    np.testing.assert_allclose(log_prob, -np.log(6.0), rtol=1e-6)  # one of three, then one of two
+    pairs_, frequency = np.unique(action, axis=0, return_counts=True)
+    assert len(pairs_) == 6 and set(pairs_.ravel()) == {1, 2, 4}
+    assert np.abs(frequency - n / 6).max() < 4 * np.sqrt(n * 5 / 36)
+    same = (action[1:] == action[:-1]).all(axis=1).sum()            # neighbours agree one time in six
+    assert abs(same - n / 6) < 4 * np.sqrt(n * 5 / 36)
+    again = np.empty_like(action)
+    pick(values, n, np.uint64(6), None, again, log_prob)
+    assert abs((again == action).all(axis=1).sum() - n / 6) < 4 * np.sqrt(n * 5 / 36)
+    pick(np.full((1, 2), -np.inf), 1, np.uint64(0), None, action[:1], log_prob[:1])
+    assert sorted(action[0]) == [0, 1]                              # worthless is not forbidden
+    with pytest.raises(ValueError, match="fewer allowed actions"):
+        pick(values, n, np.uint64(5), np.tile([True, *[False] * 5], (n, 1)), action, log_prob)
 
 
 # memory ---------------------------------------------------------------------------------------------------------------
@@ -350,6 +403,10 @@ def test_lin_ucb_equals_dense_ridge_regression(kind):
     mean, variance = model.moments(obs)
     np.testing.assert_allclose(mean, features @ theta, atol=1e-9)
     np.testing.assert_allclose(variance, np.einsum("nkp,pq,nkq->nk", features, inverse, features), atol=1e-9)
+    for i in range(3):                                              # a user alone goes another way to the same numbers
+        own = {k: v[i : i + 1] for k, v in obs.items()} if isinstance(obs, dict) else obs[i : i + 1]
+        for alone, together in zip(model.moments(own), (mean, variance), strict=True):
+            np.testing.assert_allclose(alone, together[i : i + 1], atol=1e-12)
     bound = mean + 0.7 * np.sqrt(variance)
     action, log_prob = model.act(obs, make_rng(0))
     assert (action == bound.argmax(axis=1)).all() and (log_prob == 0).all()
@@ -430,3 +487,48 @@ def test_linear_models_say_what_is_wrong(params, message):
 def test_a_bandit_config_is_shared_vocabulary():
     assert make_config(UCB, {"replications": "3", "alpha": "1e-1"}).alpha == 0.1
     assert BanditConfig().replications == 1
+
+
+@pytest.mark.parametrize(("name", "params"), [("ucb", {}), ("kl_ucb", {}), ("thompson", {}), ("epsilon_greedy", {}),
+                                              ("gaussian_thompson", {}), ("ucb", {"window": 7}),
+                                              ("thompson", {"discount": 0.9})])
+def test_statistics_per_context_are_separate_learners(name, params):
+    """Three contexts, one learner: its rows are those of three learners that each saw one context alone."""
+    cls, rng = find_algorithm(name), make_rng(3)
+    one = cls(spaces.Discrete(3), spaces.Discrete(4), make_config(cls, params | {"per_context": True}))
+    three = [cls(spaces.Discrete(3), spaces.Discrete(4), make_config(cls, params)) for _ in range(3)]
+    for _ in range(20):
+        obs = rng.integers(3, size=8)
+        action, reward = rng.integers(4, size=8), (rng.random(8) < 0.5).astype(np.float32)
+        def batch(rows, obs=obs, action=action, reward=reward):
+            ends = np.ones((1, len(rows)), bool)
+            return Transition(obs[None, rows], action[None, rows], reward[None, rows], obs[None, rows], ends, ~ends,
+                              np.zeros((1, len(rows)), np.float32))
+        one.learn(batch(np.arange(8)))
+        for c, learner in enumerate(three):
+            if (obs == c).any():
+                learner.learn(batch(np.flatnonzero(obs == c)))
+    np.testing.assert_allclose(one.count, np.concatenate([learner.count for learner in three]))
+    np.testing.assert_allclose(one.total, np.concatenate([learner.total for learner in three]))
+    greedy = one.act(np.arange(3), make_rng(0), explore=False)[0]
+    for action, learner in zip(greedy, three, strict=True):     # the best of its own context
+        value = learner.centre() if hasattr(learner, "centre") else learner.mean()
+        assert value[0, action] == value.max()
+    twin = cls(spaces.Discrete(3), spaces.Discrete(4), make_config(cls, params | {"per_context": True}))
+    twin.load_state_dict(one.state_dict())
+    obs = rng.integers(3, size=50)
+    np.testing.assert_array_equal(one.act(obs, make_rng(1))[0], twin.act(obs, make_rng(1))[0])
+
+
+def test_contexts_of_boxes_are_their_signs():
+    cls = find_algorithm("ucb")
+    learner = cls(spaces.Box(-1, 1, (3,)), spaces.Discrete(2), make_config(cls, {"per_context": True,
+                                                                                "replications": 2}))
+    assert learner.count.shape == (16, 2)
+    obs = np.array([[-1, -1, 1], [1, 1, 1], [0.2, -3, -1], [0, 0, 0]])
+    ends = np.ones((1, 4), bool)
+    learner.learn(Transition(obs[None], np.array([[0, 1, 0, 1]]), np.ones((1, 4), np.float32), obs[None], ends, ~ends,
+                             np.zeros((1, 4), np.float32)))
+    assert np.argwhere(learner.count).tolist() == [[4, 0], [7, 1], [8 + 0, 1], [8 + 1, 0]]
+    with pytest.raises(ValueError, match="per_context"):
+        cls(spaces.Box(-1, 1, (21,)), spaces.Discrete(2), make_config(cls, {"per_context": True}))

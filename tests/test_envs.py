@@ -9,6 +9,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 import envs
+from envs.clock import arrive, tick
 from envs.core import ScalarView, VectorEnv, _model
 
 IDS = list(envs.MODELS)
@@ -138,6 +139,9 @@ def test_a_seed_decides_everything_and_another_seed_decides_otherwise(env_id):
         return [*leaves(obs), *live(env, STEPS)]
     first = run(1)
     same(first, run(1))
+    if getattr(build(env_id), "deterministic", False):             # a world without coins
+        same(first, run(2))
+        return
     assert any((a != b).any() for a, b in zip(first, run(2), strict=True))
 
 
@@ -157,7 +161,7 @@ def test_final_obs_is_dense_and_only_differs_where_a_session_ended(env_id):
     env = build(env_id, autoreset="same_step")
     env.reset(seed=1)
     choose, ended = chooser(env), 0
-    for _ in range(STEPS):
+    for _ in range(max(STEPS, (env.horizon or 0) + 20)):           # at least one session of everybody comes to its end
         obs, _, terminated, truncated, info = env.step(choose(env))
         ends = terminated | truncated
         ended += ends.sum()
@@ -201,6 +205,21 @@ def test_slots_walk_through_the_population():
     assert np.array(sessions).tolist() == [[0, 0], [1, 1], [1, 2], [2, 2]]               # (1 + j + 4 v) div 5
 
 
+@pytest.mark.parametrize("population", [3, 7, 100, 2**29])
+def test_arrivals_are_counted_as_the_docstring_says(population):
+    n, rng = 50, np.random.default_rng(population)
+    slots, visits, t = 5 + np.arange(n), rng.integers(0, 30, n), rng.integers(0, 9, n)
+    user, session, done, before = np.full(n, -1), np.full(n, -1), np.ones(n, bool), t.copy()
+    rows = np.flatnonzero(rng.random(n) < 0.5)
+    place = slots + (visits + 1) * 60
+    arrive(rows, slots, 60, 1000, population, visits, user, session, t, done)
+    here = np.isin(np.arange(n), rows)
+    np.testing.assert_array_equal(user, np.where(here, 1000 + place % population, -1))
+    np.testing.assert_array_equal(session, np.where(here, place // population, -1))
+    np.testing.assert_array_equal(t, np.where(here, 0, before))
+    np.testing.assert_array_equal(done, ~here)
+
+
 # the clock ------------------------------------------------------------------------------------------------------------
 def test_the_clock_truncates_and_never_terminates(env_id):
     env = build(env_id, 12, autoreset="disabled")
@@ -211,7 +230,7 @@ def test_the_clock_truncates_and_never_terminates(env_id):
         assert not (terminated & truncated).any() and not (terminated | truncated)[~alive].any()
         assert (reward[~alive] == 0).all()
         length += alive
-        if type(env)._out_of_time is not VectorEnv._out_of_time:                 # a clock of its own: its own test
+        if type(env)._clock is not VectorEnv._clock:         # time is not counted in steps: its own test
             assert not (truncated & ~alive).any()
         elif env.horizon is None:
             assert not truncated.any()
@@ -219,6 +238,20 @@ def test_the_clock_truncates_and_never_terminates(env_id):
             np.testing.assert_array_equal(truncated, alive & ~terminated & (length == env.horizon))
         alive &= ~(terminated | truncated)
     assert not alive.any()
+
+
+@pytest.mark.parametrize("horizon", [0, 5])
+@pytest.mark.parametrize("rests", [False, True])
+def test_the_clock_is_its_formula(horizon, rests):
+    active, terminated, t = (a.ravel() for a in np.meshgrid([False, True], [False, True], np.arange(8), indexing="ij"))
+    terminated = terminated & active
+    before, truncated, done = t.copy(), np.ones(t.shape, bool), np.ones(t.shape, bool)
+    ended = tick(active, terminated, t, horizon, rests, t, truncated, done)
+    np.testing.assert_array_equal(t, before + active)
+    late = (t >= horizon) if horizon else np.zeros(t.shape, bool)
+    np.testing.assert_array_equal(truncated, active & ~terminated & late)
+    np.testing.assert_array_equal(done, terminated | truncated | (~active if rests else False))
+    assert ended == (terminated | truncated).sum() > 0
 
 
 class Leaver(VectorEnv):
@@ -315,6 +348,11 @@ def test_bad_actions_are_refused(env_id):
     for wrong in (good[:-1], np.concatenate([good, good]), good[0]):
         with pytest.raises(ValueError, match="shape"):
             env.step(wrong)
+    if isinstance(env.single_action_space, gym.spaces.Box):                      # a control: clipped, but a number
+        good.flat[-1] = np.nan
+        with pytest.raises(ValueError, match="nan"):
+            env.step(good)
+        return
     size = int(np.max(getattr(env.single_action_space, "nvec", getattr(env.single_action_space, "n", 0))))
     for outside in (-1, size):
         wrong = good.copy()

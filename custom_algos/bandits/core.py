@@ -31,6 +31,8 @@ class CountingConfig(BanditConfig):
     """Only the latest ``window`` observations of a learner count (0: all of them)."""
     discount: float = 1.0
     """γ: before an observation is added, counts and sums are multiplied by γ (1: nothing is forgotten)."""
+    per_context: bool = False
+    """Statistics of its own for every context: a Discrete value, or which of a Box's D entries are positive (2^D)."""
 
 
 class Rows(NamedTuple):
@@ -48,7 +50,7 @@ class Bandit(Algorithm):
     """Late rewards, slates and checkpoints; a subclass writes ``act`` and ``update(rows)``."""
 
     Config: ClassVar[type] = BanditConfig
-    looks: ClassVar[bool] = False                    # whether `update` needs the observations
+    looks: bool = False                              # whether `update` needs the observations
     ranks: ClassVar[bool] = True                     # whether it can fill a slate
     policy_arrays: ClassVar[tuple[str, ...]] = ()    # attributes that `act` reads
     learner_arrays: ClassVar[tuple[str, ...]] = ()   # attributes that only `update` reads
@@ -74,7 +76,7 @@ class Bandit(Algorithm):
         """Learn from every reward that is known by now; ``delay`` counts the steps after which it is."""
         rows = self.known(self.rows(batch), batch)
         numbers = self.update(rows) if len(rows.action) else None
-        return {"reward_mean": float(batch.reward.mean())} | (numbers or {})
+        return {"reward_mean": float(batch.reward.sum() / batch.reward.size)} | (numbers or {})
 
     def update(self, rows: Rows) -> dict[str, float] | None:
         raise TypeError(f"{type(self).__name__} does not say how it learns")
@@ -123,7 +125,7 @@ class Bandit(Algorithm):
 
     def load_policy_state(self, policy):
         for name in self.policy_arrays:
-            setattr(self, name, np.array(policy[name]))
+            setattr(self, name, np.array(policy[name], order="C"))
 
     def state_dict(self):
         learner = {name: getattr(self, name).copy() for name in self.learner_arrays}
@@ -132,7 +134,7 @@ class Bandit(Algorithm):
     def load_state_dict(self, state):
         self.load_policy_state(state)
         for name in self.learner_arrays:
-            setattr(self, name, np.array(state[name]))
+            setattr(self, name, np.array(state[name], order="C"))
         self.clock, self.pending = int(state["clock"]), tree_map(np.array, state["pending"])
 
     # acting ------------------------------------------------------------------------------------------------------
@@ -140,7 +142,7 @@ class Bandit(Algorithm):
         """The best action (or slate) by ``values [R, A]`` or ``[N, A]``, fair ties; exact log-propensity."""
         action, log_prob = np.empty((n, self.slate), np.int64), np.empty(n, np.float32)
         share = 1 if len(values) == n else self.share(n)
-        pick(values, share, rng.random((n, self.slate)), mask, action, log_prob)
+        pick(values, share, rng.integers(2**63, dtype=np.uint64), mask, action, log_prob)
         return action if self.slates else action[:, 0], log_prob
 
     def sample(self, prob: np.ndarray, n: int, rng, mask=None):
@@ -152,7 +154,10 @@ class Bandit(Algorithm):
 
 
 class CountingBandit(Bandit):
-    """State: ``count [R, A]`` and ``total [R, A]`` (sum of rewards), float64, possibly forgetting."""
+    """State: ``count [R, A]`` and ``total [R, A]`` (sum of rewards), float64, possibly forgetting.
+
+    With ``per_context`` each of C contexts is a learner of its own: R·C rows, row r·C + c.
+    """
 
     Config: ClassVar[type] = CountingConfig
     policy_arrays: ClassVar[tuple[str, ...]] = ("count", "total", "seen")
@@ -160,20 +165,36 @@ class CountingBandit(Bandit):
 
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
-        shape, window = (self.replications, self.actions), getattr(self.config, "window", 0)
+        self.contexts = number_of_contexts(obs_space) if getattr(self.config, "per_context", False) else 1
+        self.looks = self.contexts > 1
+        shape, window = (self.replications * self.contexts, self.actions), getattr(self.config, "window", 0)
         self.discount = getattr(self.config, "discount", 1.0)
         if window < 0 or not 0.0 < self.discount <= 1.0 or (window and self.discount < 1.0):
             raise ValueError(f"window = {window}, discount = {self.discount}: one of window >= 1, discount in (0, 1)")
         self.count, self.total = np.zeros(shape), np.zeros(shape)
-        self.seen = np.zeros(self.replications, np.int64)                    # observations so far
-        self.ring_action = np.zeros((self.replications, window), np.int64)   # the observations inside the window
-        self.ring_reward = np.zeros((self.replications, window))
+        self.seen = np.zeros(shape[0], np.int64)                             # observations so far
+        self.ring_action = np.zeros((shape[0], window), np.int64)            # the observations inside the window
+        self.ring_reward = np.zeros((shape[0], window))
 
-    def per_user(self, table: np.ndarray, n: int) -> np.ndarray:
-        """``[R, A] -> [N, A]``: every user sees its own learner's row (no copy where R = 1 or R = N)."""
-        if self.replications == 1:
+    def served(self, table: np.ndarray, obs) -> np.ndarray:
+        """``[R·C, A] -> [R, A]`` without contexts, ``[N, A]`` with them: the rows that serve these users."""
+        if self.contexts == 1:
+            return table
+        n = batch_size(obs)
+        return table[np.arange(n) // self.share(n) * self.contexts + context_of(obs)]
+
+    def per_user(self, table: np.ndarray, obs) -> np.ndarray:
+        """``[R·C, A] -> [N, A]``: every user sees the row that serves it (no copy where R = 1 or R = N)."""
+        table, n = self.served(table, obs), batch_size(obs)
+        if len(table) == 1:
             return np.broadcast_to(table, (n, self.actions))
-        return table if n == self.replications else np.repeat(table, self.share(n), axis=0)
+        return table if len(table) == n else np.repeat(table, self.share(n), axis=0)
+
+    def rows(self, batch):
+        rows = super().rows(batch)
+        if self.contexts == 1:
+            return rows
+        return rows._replace(learner=rows.learner * self.contexts + context_of(rows.obs))
 
     def update(self, rows: Rows):
         """Add counts and rewards per (learner, action)."""
@@ -183,6 +204,21 @@ class CountingBandit(Bandit):
     def mean(self, prior: float = 0.0) -> np.ndarray:
         """Mean reward ``[R, A]``; an action never tried has the value ``prior``."""
         return np.divide(self.total, self.count, out=np.full_like(self.total, prior), where=self.count > 0)
+
+
+def number_of_contexts(space) -> int:
+    """C of `context_of`; ValueError where there are too many, or none can be told apart."""
+    if hasattr(space, "n") and space.shape == ():
+        return int(space.n)
+    if space.shape is None or len(space.shape) != 1 or space.shape[0] > 20:
+        raise ValueError(f"per_context = true: observations {space} are no contexts; valid are Discrete, and Box [D] "
+                         "with D ≤ 20, of which the signs are looked at")
+    return 2 ** space.shape[0]
+
+
+def context_of(obs) -> np.ndarray:
+    """``[N]`` or ``[N, D] -> [N]`` int64: the value, or the positive entries read as a binary number."""
+    return obs if obs.ndim == 1 else (obs > 0) @ (1 << np.arange(obs.shape[1]))
 
 
 def batch_size(obs) -> int:
@@ -213,28 +249,47 @@ def observe(count, total, learner, action, reward, discount, seen, ring_action, 
 
 
 @numba.njit(cache=True, error_model="numpy")
-def pick(values, share, coins, mask, action, log_prob):
-    """Arg-max of ``values [N / share, A]`` per user, K times without replacement; ties by ``coins [N, K]``."""
-    for n in range(action.shape[0]):
-        row, log_p = values[n // share], 0.0
-        for k in range(action.shape[1]):
-            best, ties, last = -np.inf, 0, -1
-            for a in range(len(row)):
-                if row[a] < best or (mask is not None and not mask[n, a]) or (k > 0 and (action[n, :k] == a).any()):
-                    continue
-                ties, best, last = ties + 1 if row[a] == best else 1, row[a], a
+def coin(key, i):
+    """The i-th uniform of the generator SplitMix64 with seed ``key`` (Steele, Lea & Flood 2014), without the others."""
+    z = np.uint64(key) + np.uint64(i + 1) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.float64((z ^ (z >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
+
+
+@numba.njit(cache=True, error_model="numpy")
+def place(values, value, nth):
+    """Where ``value`` stands in ``values [A]`` for the (nth + 1)-th time."""
+    for a in range(len(values)):
+        if values[a] == value:
+            if nth == 0:
+                return a
+            nth -= 1
+    return -1
+
+
+@numba.njit(cache=True, error_model="numpy")
+def pick(values, share, key, mask, action, log_prob):
+    """Arg-max of ``values [N / share, A]`` per user, K times without replacement; ties by coins that ``key`` names."""
+    users, slots = action.shape
+    left = np.empty(values.shape[1])                             # NaN, which equals nothing, where it may not be shown
+    for n in range(users):
+        r, log_p = n if share == 1 else n // share, 0.0
+        for a in range(len(left)):
+            left[a] = values[r, a] if mask is None or mask[n, a] else np.nan
+        for k in range(slots):
+            best, ties, last = -np.inf, 0, 0
+            for a in range(len(left)):                           # loops without branches: nothing to mispredict
+                best = left[a] if left[a] > best else best
+            for a in range(len(left)):
+                top = int(left[a] == best)
+                ties, last = ties + top, last + top * a          # the only one's index, if there is only one
             if ties == 0:
                 raise ValueError("a user has fewer allowed actions than slots to fill")
             if ties > 1:
-                nth = int(coins[n, k] * ties)
-                for a in range(len(row)):
-                    if row[a] == best and (mask is None or mask[n, a]) and not (k > 0 and (action[n, :k] == a).any()):
-                        if nth == 0:
-                            last = a
-                            break
-                        nth -= 1
+                last = place(left, best, int(coin(key, n * slots + k) * ties))
                 log_p -= np.log(ties)
-            action[n, k] = last
+            action[n, k], left[last] = last, np.nan
         log_prob[n] = log_p
 
 

@@ -2,7 +2,7 @@
 
 A *shared* model scores with φ(s, a) = f_a ⊗ x, one set of weights for all items; a *disjoint* model scores with
 φ(s, a) = x and one set of weights per item (Li, Chu, Langford & Schapire 2010).  Both are linear in x for a given item,
-so a quadratic form φ'Mφ is a sum over pairs j ≤ k of entries of x (and of f): `pairs` makes those products, and what
+so a quadratic form φ'Mφ is a sum over pairs j ≤ k of entries of x (and of f): `pairs.py` makes those products, and what
 would be a D·H dimensional product per user and item becomes two small matrix products for the whole batch.
 
 | observation | items | x | f |
@@ -72,12 +72,6 @@ class Design:
         if f is None:
             return None
         return f[np.arange(len(action)), action] if f.ndim == 3 else f[action]
-
-
-def pairs(x: np.ndarray) -> np.ndarray:
-    """Products x_j x_k, j ≤ k, of the last axis: ``[…, H] -> […, H(H+1)/2]``."""
-    j, k = np.triu_indices(x.shape[-1])
-    return x[..., j] * x[..., k]
 
 
 def _width(space) -> int:

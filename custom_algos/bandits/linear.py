@@ -15,7 +15,8 @@ from typing import ClassVar
 import numpy as np
 
 from .core import Bandit, BanditConfig
-from .design import Design, pairs
+from .design import Design
+from .pairs import add_pairs, fold, pairs, place
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class LinearConfig(BanditConfig):
 
 class LinearModel(Bandit):
     Config: ClassVar[type] = LinearConfig
-    looks = True
+    looks: bool = True
     policy_arrays = ("theta", "offset", "spread", "shift", "log_det")
     learner_arrays = ("gram", "target", "views", "view_sum", "reward_sum")
 
@@ -56,7 +57,7 @@ class LinearModel(Bandit):
     def update(self, rows):
         x, f = self.design.context(rows.obs), self.design.chosen(rows.obs, rows.action)      # [M, H], [M, D]
         reward = rows.reward.astype(np.float64)
-        self.add(rows, x, f, 1.0, reward)
+        self.add(rows, x, f, np.ones(len(x)), reward)
         if self.intercept:
             np.add.at(self.views, rows.action, 1.0)
             np.add.at(self.view_sum, rows.action, x)
@@ -64,12 +65,11 @@ class LinearModel(Bandit):
         self.refresh()
 
     def add(self, rows, x, f, weight, value):
-        """``gram`` += Σ weight φφ' and ``target`` += Σ value φ; weight, value are ``[M]`` or scalars."""
-        left, right = np.broadcast_to(value, len(x))[:, None] * x, np.broadcast_to(weight, len(x))[:, None] * pairs(x)
+        """``gram`` += Σ weight φφ' and ``target`` += Σ value φ; ``weight [M]``, ``value [M]``."""
         if f is None:
-            np.add.at(self.target, (rows.learner, rows.action), left)
-            np.add.at(self.gram, (rows.learner, rows.action), right)
-        elif self.replications == 1:
+            return add_pairs(self.gram, self.target, rows.learner, rows.action, x, weight, value)
+        left, right = value[:, None] * x, weight[:, None] * pairs(x)
+        if self.replications == 1:
             self.target[0] += f.T @ left
             self.gram[0] += pairs(f).T @ right
         else:
@@ -82,9 +82,9 @@ class LinearModel(Bandit):
         if self.intercept:
             gram = gram - self.item_pairs.T @ (pairs(self.view_sum) / (self.views + self.l2)[:, None])
         if d:
-            full = gram[:, _place(d)[:, None, :, None], _place(h)[None, :, None, :]].reshape(-1, d * h, d * h)
+            full = gram[:, place(d)[:, None, :, None], place(h)[None, :, None, :]].reshape(-1, d * h, d * h)
         else:
-            full = gram[..., _place(h)]
+            full = gram[..., place(h)]
         return full + self.l2 * np.eye(full.shape[-1])
 
     def refresh(self):
@@ -97,8 +97,8 @@ class LinearModel(Bandit):
         if self.intercept and items is not None:
             target = target - items.T @ (self.view_sum * (self.reward_sum * scale)[:, None])
         self.theta = (inverse @ target.reshape(*inverse.shape[:-1], 1)).reshape(r, d or self.actions, h)
-        square = _fold(inverse.reshape(r, d, h, d, h).transpose(0, 2, 4, 1, 3)) if d else np.moveaxis(inverse, 1, -1)
-        spread = np.moveaxis(_fold(np.moveaxis(square, -1, 1)), 2, 1)
+        square = fold(inverse.reshape(r, d, h, d, h).transpose(0, 2, 4, 1, 3)) if d else np.moveaxis(inverse, 1, -1)
+        spread = np.moveaxis(fold(np.moveaxis(square, -1, 1)), 2, 1)
         self.spread = np.ascontiguousarray(spread)                                               # [R, pairs H, pairs D]
         self.offset, self.shift = np.zeros(len(self.views)), np.zeros((len(self.views), h))
         if self.intercept and items is not None:
@@ -114,16 +114,16 @@ class LinearModel(Bandit):
         """(mean, variance / σ²) of every action's score, each ``[N, A]``."""
         x, f = self.by_learner(obs), self.design.item_features(obs)                              # [R, B, H]
         n = x.shape[0] * x.shape[1]
-        if f is not None and f.ndim == 3:
+        if f is not None and (f.ndim == 3 or n == 1):          # (one user's matrix is smaller than all items' pairs)
             weights, square = self.user_model(x)
             f = f.reshape(len(weights), -1, f.shape[-1])
-            mean, variance = f @ weights[:, :, None], np.einsum("nmd,nmd->nm", f @ square, f)
+            mean, variance = (f @ weights[:, :, None])[..., 0], np.einsum("nmd,nmd->nm", f @ square, f)
         else:
             mean, variance = x @ self.theta.swapaxes(1, 2), pairs(x) @ self.spread               # [R, B, D or A]
             if f is not None:
                 mean, variance = mean @ f.T, variance @ self.item_pairs.T
-            if self.intercept:
-                mean, variance = mean + self.offset, variance + x @ self.shift.T
+        if self.intercept:
+            mean, variance = mean + self.offset, variance + x @ self.shift.T
         return mean.reshape(n, -1), np.maximum(variance, 0.0).reshape(n, -1)
 
     def by_learner(self, obs) -> np.ndarray:
@@ -139,19 +139,5 @@ class LinearModel(Bandit):
         d = self.design.features
         x = x[:, :1] if self.design.contexts == 1 else x
         folded = (pairs(x) @ self.spread).reshape(-1, d * (d + 1) // 2)
-        square = folded[:, _place(d)] * np.where(np.eye(d, dtype=bool), 1.0, 0.5)
+        square = folded[:, place(d)] * np.where(np.eye(d, dtype=bool), 1.0, 0.5)
         return (x @ self.theta.swapaxes(1, 2)).reshape(-1, d), square
-
-
-def _place(n: int) -> np.ndarray:
-    """``[n, n]``: where the pair (j, k) stands in `pairs`."""
-    place = np.zeros((n, n), np.int64)
-    j, k = np.triu_indices(n)
-    place[j, k] = place[k, j] = np.arange(len(j))
-    return place
-
-
-def _fold(square: np.ndarray) -> np.ndarray:
-    """``[…, n, n] -> […, n(n+1)/2]``: the coefficients of `pairs` in the quadratic form."""
-    j, k = np.triu_indices(square.shape[-1])
-    return square[..., j, k] + np.where(j == k, 0.0, square[..., k, j])

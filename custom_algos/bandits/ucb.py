@@ -29,13 +29,23 @@ class UCB(CountingBandit):
         return index
 
     def act(self, obs, rng, explore=True, mask=None):
-        return self.choose(self.index() if explore else self.mean(), batch_size(obs), rng, mask)
+        values = self.served(self.index() if explore else self.mean(), obs)
+        return self.choose(values, batch_size(obs), rng, mask)
 
 
 @numba.njit(cache=True, error_model="numpy")
 def upper_bound(total, count, alpha, out):
-    """``out [R, A]``: the formula of the module's docstring."""
+    """``out [R, A]``: the formula of the module's docstring.  All arrays are C-contiguous."""
+    before, width = -1.0, 0.0
     for r in range(out.shape[0]):
-        width = 0.5 * alpha * np.log(max(count[r].sum(), 1.0))
+        t = 0.0
         for a in range(out.shape[1]):
-            out[r, a] = total[r, a] / count[r, a] + np.sqrt(width / count[r, a]) if count[r, a] > 0.0 else np.inf
+            t += count[r, a]
+        if t != before:                                          # learners that march in step share a logarithm
+            before, width = t, 0.5 * alpha * np.log(max(t, 1.0))
+        for a in range(out.shape[1]):
+            out[r, a] = width
+    total, count, out = total.ravel(), count.ravel(), out.ravel()
+    for i in range(len(out)):                                    # one long loop, not R short ones: it is vectorised
+        each = 1.0 / count[i]
+        out[i] = total[i] * each + np.sqrt(out[i] * each) if count[i] > 0.0 else np.inf
