@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import Box, MultiDiscrete
 
-from .choice import position_based
+from .choice import examination, position_based
 from .core import VectorEnv, param
 from .rng import kernel, session_key
 
@@ -51,7 +51,7 @@ class ClickLoop(VectorEnv):
         if p.slate > p.items:
             raise ValueError(f"parameter 'slate' = {p.slate} must be at most items = {p.items}")
         self.rate = np.random.default_rng([p.world_seed, 6]).permutation(np.linspace(p.lowest, p.highest, p.items))
-        self.examined = p.examination ** np.arange(p.slate)                                 # [K]
+        self.examined = examination(p.slate, p.examination)                                 # [K]
         self.best = np.argsort(-self.rate, kind="stable")[:p.slate]
         self.value = float(self.rate[self.best] @ self.examined)
 

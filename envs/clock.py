@@ -14,16 +14,16 @@ def arrive(rows, slots, stride, first_user, population, visits, user, session, t
 
 
 @kernel
-def tick(active, terminated, late, horizon, rests, t, truncated, done):
+def tick(active, terminated, clock, limit, rests, t, truncated, done):
     """The clock after a step: who is ``truncated`` and who is ``done``; returns how many sessions ended.
 
-    ``late``: whose own clock has run out; ``horizon`` 0: steps are not counted.  ``rests``: a user who was done already
-    (not ``active``) stays done.
+    A session is over when ``clock`` (the steps ``t`` themselves, or a model's own time) reaches ``limit``; 0: never.
+    ``rests``: a user who was done already (not ``active``) stays done.
     """
     ended = 0
     for n in range(len(t)):
         t[n] += active[n]
-        over = active[n] & (late[n] | ((horizon > 0) & (t[n] >= horizon)))
+        over = active[n] & (limit > 0) & (clock[n] >= limit)
         truncated[n] = over & (not terminated[n])
         done[n] = over | terminated[n] | (rests & (not active[n]))
         ended += over | terminated[n]

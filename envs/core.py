@@ -10,7 +10,7 @@ A user model subclasses `VectorEnv` and writes only what is particular to it (de
 | ``_advance(action, active)`` | one step of users with ``active [N]``: (reward, terminated, info), each ``[N, …]`` |
 | ``_observe()``           | a fresh observation ``[N, …]``, or a dict of such arrays |
 | ``_mask()``              | allowed actions ``[N, A]`` bool, or None when all are |
-| ``_out_of_time()``       | whose own clock has run out ``[N]`` bool, where time is not counted in steps |
+| ``_clock()``             | (time ``[N]`` int64, limit or 0), what truncates: steps and ``horizon`` unless overridden |
 | ``_oracle()``            | the action ``[N, …]`` of the best policy that knows the hidden state, or None |
 """
 import dataclasses
@@ -92,7 +92,7 @@ class VectorEnv(gym.vector.VectorEnv):
         self._chosen: np.ndarray | None = None            # users named by reset(options={"users": …})
         self.seed: int | None = None                      # of the coins; the world has params.world_seed
         self.user, self.visits, self.session, self.t = (np.zeros(num_envs, np.int64) for _ in range(4))
-        self.done, self._nobody = np.zeros(num_envs, bool), np.zeros(num_envs, bool)
+        self.done = np.zeros(num_envs, bool)
         self.state: dict[str, np.ndarray] = self._allocate()
         _keep_freed_memory(16 * gym.spaces.flatdim(self.single_observation_space) * num_envs)
 
@@ -118,8 +118,8 @@ class VectorEnv(gym.vector.VectorEnv):
     def _mask(self):
         return None
 
-    def _out_of_time(self):
-        return self._nobody
+    def _clock(self):
+        return self.t, self.horizon or 0
 
     def _oracle(self):
         return None
@@ -154,8 +154,8 @@ class VectorEnv(gym.vector.VectorEnv):
         if mode is AutoresetMode.NEXT_STEP and self.done.any():
             self._start(np.flatnonzero(self.done))
         reward, terminated, info = self._advance(action, active)
-        truncated, rests = np.empty(self.num_envs, bool), mode is AutoresetMode.DISABLED
-        ended = tick(active, terminated, self._out_of_time(), self.horizon or 0, rests, self.t, truncated, self.done)
+        truncated, rests, (clock, limit) = np.empty(self.num_envs, bool), mode is AutoresetMode.DISABLED, self._clock()
+        ended = tick(active, terminated, clock, limit, rests, self.t, truncated, self.done)
         obs = self._observe()
         if mode is AutoresetMode.SAME_STEP:
             info["final_obs"], final_mask = obs, self._mask()

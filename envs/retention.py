@@ -85,8 +85,8 @@ class Retention(VectorEnv):
                                     "days_away": self.state["day"] - days,
                                     "satisfaction": self.state["satisfaction"].copy()}
 
-    def _out_of_time(self):
-        return self.state["day"] >= self.params.calendar
+    def _clock(self):
+        return self.state["day"], self.params.calendar
 
     def _observe(self):
         full, s = self.params.observe == "full", self.state

@@ -22,6 +22,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 
+from .choice import examination
 from .core import VectorEnv
 from .rng import kernel
 from .sardine_user import CLICK, FIRST_CLICK, Params, Rules, begin_users, feel, step_users
@@ -42,8 +43,7 @@ class Sardine(VectorEnv):
         self.by_topic = np.ascontiguousarray(items.T)                                       # [T, A]
         self.about = np.argsort(-items, axis=1, kind="stable")[:, :(items > 0).sum(axis=1).max()].astype(np.int32)
         self.value = np.take_along_axis(items, self.about, axis=1)          # the topics an item speaks of, main first
-        down = p.examination ** np.arange(p.slate)                                          # [K]
-        self.examined = down if p.click_model == "top_down" else (down + down[::-1]) / 2
+        self.examined = examination(p.slate, p.examination, mixed=p.click_model == "mixed")     # [K]
         more = {"absent": p.boredom == "absent", "longest": float(np.sqrt((items**2).sum(axis=1)).max())}
         self.rules = Rules(*(more[name] if name in more else getattr(p, name) for name in Rules._fields))
         self.horizon = p.horizon

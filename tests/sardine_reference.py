@@ -51,7 +51,7 @@ def retention(users: int = 4000) -> None:
                      for g, slate in enumerate(slates.tolist())])
 
 
-def click_loop(replications: int = 300) -> None:
+def click_loop(replications: int = 1000) -> None:
     """Gap, recall and best first of the five policies of the loop."""
     for name, (users, params, *row) in TABLE.items():
         found = loop(users, replications, **params)
