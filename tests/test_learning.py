@@ -12,7 +12,7 @@ from custom_algos.core import Transition, make_config
 from custom_algos.rollout import begin, collect, make_rng, train
 
 CLASSES = {name: find_algorithm(name) for name in ALGORITHMS}
-LEARNERS = [name for name, cls in CLASSES.items() if issubclass(cls, Bandit) and cls is not Random]
+LEARNERS = [name for name, cls in CLASSES.items() if issubclass(cls, Bandit) and not issubclass(cls, Random)]
 
 
 class Toy(gym.vector.VectorEnv):

@@ -10,15 +10,34 @@ Morris 1975): three likes out of three views are no proof.
 from dataclasses import dataclass
 
 import numpy as np
+from gymnasium.spaces import Box
 
+from ..core import Algorithm
 from .core import Bandit, BanditConfig, CountingBandit, batch_size
 
 
 class Random(Bandit):
-    """Uniform over the allowed actions (slates: over ordered slates without repetition)."""
+    """Uniform: over the allowed actions, over ordered slates without repetition, between the bounds of a control."""
+
+    def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
+        self.control = isinstance(action_space, Box)
+        if not self.control:
+            super().__init__(obs_space, action_space, config, seed, items)
+            return
+        Algorithm.__init__(self, obs_space, action_space, config, seed, items)
+        self.clock, self.pending = 0, {}
+        if not np.isfinite([action_space.low, action_space.high]).all():
+            raise ValueError(f"action space {action_space}: uniform controls need finite bounds")
 
     def act(self, obs, rng, explore=True, mask=None):
+        if self.control:
+            low, high = self.action_space.low, self.action_space.high
+            action = rng.uniform(low, high, (batch_size(obs), *low.shape)).astype(np.float32)
+            return action, np.full(len(action), -np.log(high - low).sum(), np.float32)
         return self.choose(np.zeros((self.replications, self.actions)), batch_size(obs), rng, mask)
+
+    def learn(self, batch):
+        return {"reward_mean": float(batch.reward.mean())} if self.control else super().learn(batch)
 
     def update(self, rows):
         pass
