@@ -37,7 +37,9 @@ class NeuralConfig(BanditConfig):
     buffer_size: int = 50_000
     """Rows in memory; the oldest are overwritten."""
     l2: float = 1.0
-    """λ: ridge penalty of the last layer."""
+    """λ: ridge penalty of the last layer's weights of the inputs."""
+    l2_network: float = 1.0
+    """The same of what the network makes of them; the larger, the less a network costs where the world is linear."""
     model: str = "auto"
     """shared, disjoint or auto, as for LinUCB."""
 
@@ -63,6 +65,7 @@ class NeuralBandit(Bandit):
             self.body = nn.Sequential(*layers)
             self.head = nn.Linear(width[-1] + width[0], 1 if self.design.shared else self.actions, bias=False)
         groups, f = self.head.weight.shape
+        self.penalty = np.repeat([config.l2_network, config.l2], [width[-1], width[0]])          # [F]
         self.gram, self.target = np.zeros((groups, f, f)), np.zeros((groups, f))
         self.memory_input = np.zeros((0, width[0]), np.float32)
         self.memory_action, self.memory_reward = np.zeros(0, np.int64), np.zeros(0, np.float32)
@@ -137,7 +140,7 @@ class NeuralBandit(Bandit):
 
     def solve(self):
         """θ and A⁻¹ of every head."""
-        self.covariance = np.linalg.inv(self.gram + self.config.l2 * np.eye(self.gram.shape[-1]))
+        self.covariance = np.linalg.inv(self.gram + np.diag(self.penalty))
         self.theta = (self.covariance @ self.target[..., None])[..., 0]
 
     # state --------------------------------------------------------------------------------------------------------
