@@ -8,6 +8,9 @@ RUN = .venv/bin/python -m platform.tune
 run: .venv/installed            ## the main job: race recommenders on users fitted to a real log
 	$(RUN)
 
+lesson-%: .venv/installed       ## a chapter of docs/path: its experiments, and its figures drawn anew
+	$(RUN) --chapter $* --figures docs/path/figures
+
 test: .venv/installed           ## everything that takes less than half a minute
 	.venv/bin/python -m pytest
 
@@ -21,7 +24,7 @@ lint: .venv/installed
 format: .venv/installed
 	.venv/bin/ruff check --fix .
 
-bench: .venv/installed          ## speed, with ratios from one run; keep the machine quiet
+bench: .venv/peers              ## speed, with ratios from one run; keep the machine quiet
 	OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench.py
 
 .venv/installed: pyproject.toml constraints.txt platform_startup.pth _platform_startup.py
@@ -29,6 +32,11 @@ bench: .venv/installed          ## speed, with ratios from one run; keep the mac
 	@echo "installing into .venv (see the README for the size of the download) …"
 	$(PIP_INSTALL) torch==2.13.0
 	$(PIP_INSTALL) -e ".[dev]"
+	@touch $@
+
+.venv/peers: .venv/installed
+	@echo "installing the peers that the benchmarks run beside ours …"
+	$(PIP_INSTALL) -e ".[bench]"
 	@touch $@
 
 clean:

@@ -26,6 +26,9 @@ from custom_algos.core import make_config
 from custom_algos.rollout import begin, collect, make_rng
 from platform.workers import Fleet, LocalFleet, Spec, make_algorithm, make_env, one_thread
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import training
+
 CONSOLE = Console(width=132, highlight=False)
 P1 = tuple(round(0.1 * k, 1) for k in range(1, 10))       # nine Bernoulli arms .1, .2, …, .9
 
@@ -172,65 +175,92 @@ def call_costs(ray, rounds: int) -> list[tuple]:
 
 
 def bench_bandits(rounds: int, learners: int = 1000, steps: int = 10_000) -> None:
-    """Pulls a second through the protocol (act, step, record, learn): 1,000 learners as one array program."""
+    """Pulls a second (act, step, record, learn) on P1: ours as one array program and alone, beside MABWiser."""
     rows = []
     for name, params in (("ucb", {"alpha": 4.0}), ("thompson", {})):
-        env = make_env("recloop/BernoulliBandit-v0", {"means": P1}, learners)
-        found, speed, regret = find_algorithm(name), [], 0.0
-        for number in range(min(rounds, 2) + 1):          # the first one, short, compiles
-            algorithm = found(env.single_observation_space, env.single_action_space,
-                              make_config(found, params | {"replications": learners}), 0)
-            seen, length, regret = begin(env, number), steps if number else 50, 0.0
-            rng, start = make_rng(number), time.perf_counter()
-            for _ in range(length):
-                batch, seen, totals = collect(env, algorithm, seen, 1, rng)
-                algorithm.learn(batch)
-                regret += totals["regret"]
-            if number:
-                speed.append(learners * length / (time.perf_counter() - start))
-        rows.append((f"recloop {name}", shown(speed), f"{regret / learners:.1f}"))
-    rows += mabwiser(rounds)
-    table(f"bandits on nine Bernoulli arms .1 … .9; ours: {learners:,} learners × {steps:,} steps", rows,
+        for number in (learners, 1):
+            speed, regret = pulls(name, params, number, steps, min(rounds, 3))
+            rows.append((f"recloop {name}, {number:,} learner{'s' * (number > 1)}", shown(speed), regret))
+    table(f"bandits on nine Bernoulli arms .1 … .9, {steps:,} steps a learner", rows + mabwiser(rounds, steps),
           "algorithm", "pulls/s", "regret a learner")
 
 
-def mabwiser(rounds: int, pulls: int = 1000) -> list[tuple]:
-    """The same loop with MABWiser, one learner (it has no replication axis), where it is installed."""
+def pulls(name: str, params: dict, learners: int, steps: int, rounds: int) -> tuple[list[float], str]:
+    """(pulls a second in each round, mean regret of a learner) of ``learners`` independent learners in one array."""
+    env, found = make_env("recloop/BernoulliBandit-v0", {"means": P1}, learners), find_algorithm(name)
+    speed, regret = [], []
+    for number in range(rounds + 1):                      # the first one, short, compiles
+        algorithm = found(env.single_observation_space, env.single_action_space,
+                          make_config(found, params | {"replications": learners}), 0)
+        seen, lost, length = begin(env, number), 0.0, steps if number else 50
+        rng, start = make_rng(number), time.perf_counter()
+        for _ in range(length):
+            batch, seen, totals = collect(env, algorithm, seen, 1, rng)
+            algorithm.learn(batch)
+            lost += totals["regret"].sum()
+        if number:
+            speed.append(learners * length / (time.perf_counter() - start))
+            regret.append(lost / learners)
+    return speed, f"{np.mean(regret):.1f}"
+
+
+def mabwiser(rounds: int, steps: int) -> list[tuple]:
+    """The same problem and the same UCB1 (its α = 1 is our α = 4) with MABWiser, which has no replication axis.
+
+    A pull is `predict`, the user's coin and `partial_fit`; its `fit` wants a start, which is one pull of every arm.
+    """
     try:
         from mabwiser.mab import MAB, LearningPolicy
     except ImportError as error:
         return [("MABWiser", f"skipped ({error}); pip install mabwiser puts it beside ours", "")]
-    rows = []
-    for name, policy in (("UCB1", LearningPolicy.UCB1(alpha=2.0)), ("Thompson", LearningPolicy.ThompsonSampling())):
-        speed = []
-        for number in range(rounds):
-            rng, mab = np.random.default_rng(number), MAB(list(range(9)), policy, seed=number)
-            mab.fit(list(range(9)), [int(rng.random() < p) for p in P1])
+    rows, arms = [], list(range(len(P1)))
+    for name, policy in (("UCB1", LearningPolicy.UCB1(alpha=1)), ("Thompson", LearningPolicy.ThompsonSampling())):
+        speed, regret = [], []
+        for number in range(min(rounds, 3)):
+            rng, mab, counts = np.random.default_rng(number), MAB(arms, policy, seed=number), np.ones(len(P1))
             start = time.perf_counter()
-            for _ in range(pulls):
+            mab.fit(arms, [int(rng.random() < p) for p in P1])
+            for _ in range(steps - len(P1)):
                 arm = mab.predict()
                 mab.partial_fit([arm], [int(rng.random() < P1[arm])])
-            speed.append(pulls / (time.perf_counter() - start))
-        rows.append((f"MABWiser {name}, one learner", shown(speed), ""))
+                counts[arm] += 1
+            speed.append(steps / (time.perf_counter() - start))
+            regret.append(counts @ (max(P1) - np.array(P1)))
+        rows.append((f"MABWiser {name}, 1 learner", shown(speed), f"{np.mean(regret):.1f}"))
     return rows
 
 
 def bench_linucb(rounds: int) -> None:
-    """LinUCB, 20 numbers of context, 50 actions with a model each, batches of 1,024 users."""
+    """LinUCB, 20 numbers of context and a constant, 50 actions with a model each, batches of 1,024 users."""
     n, d, k, rng = 1024, 20, 50, np.random.default_rng(0)
     found = find_algorithm("lin_ucb")
     algorithm = found(gym.spaces.Box(-4, 4, (d,)), gym.spaces.Discrete(k), make_config(found, {"model": "disjoint"}), 0)
     obs, draw = rng.normal(size=(n, d)).astype(np.float32), make_rng(1)
-    batch = bandit_batch(obs, rng.integers(k, size=n), rng.random(n))
-    algorithm.learn(batch)
+    action, reward = rng.integers(k, size=n), rng.random(n)
+    batch = bandit_batch(obs, action, reward)
+    runs = {"recloop": (lambda: algorithm.act(obs, draw)[0], lambda: algorithm.learn(batch))}
+    runs |= mabwiser_linucb(obs, action, reward, k, algorithm.config)
+    rows, decided = [], {}
+    for name, (decide, learn) in runs.items():
+        learn()
+        decided[name] = np.asarray(decide())              # after the same 1,024 rows
+        alone = rate(decide, n, rounds)
+        both = rate(lambda d=decide, u=learn: (d(), u()), n, rounds)
+        same = np.mean(decided[name] == decided["recloop"])
+        rows.append((name, shown(alone), shown(both), f"{same:.1%}"))
+    table(f"LinUCB, d = {d}, K = {k}, batches of {n:,}", rows, "", "decide, decisions/s",
+          "decide and learn, decisions/s", "decisions as ours")
 
-    def both():
-        algorithm.act(obs, draw)
-        algorithm.learn(batch)
-    table(f"LinUCB, d = {d}, K = {k}, batches of {n:,}", [
-        ("decide", shown(rate(lambda: algorithm.act(obs, draw), n, rounds))),
-                                                          ("decide and learn", shown(rate(both, n, rounds)))],
-        "what", "decisions/s")
+
+def mabwiser_linucb(obs, action, reward, arms: int, config) -> dict:
+    """{name: (decide, learn)} of MABWiser's LinUCB with the same α, λ and constant, where it is installed."""
+    try:
+        from mabwiser.mab import MAB, LearningPolicy
+    except ImportError:
+        return {}
+    contexts = np.concatenate([np.ones((len(obs), 1)), obs], axis=1, dtype=np.float64)
+    mab = MAB(list(range(arms)), LearningPolicy.LinUCB(alpha=config.alpha, l2_lambda=config.l2), seed=0)
+    return {"MABWiser": (lambda: mab.predict(contexts), lambda: mab.partial_fit(action, reward, contexts))}
 
 
 def bandit_batch(obs, action, reward):
@@ -269,9 +299,29 @@ def bench_arms(rounds: int, arms: int = 100_000) -> None:
           "held", "peak while deciding")
 
 
-SECTIONS = {"env": bench_env, "sampling": bench_sampling, "ray": bench_ray, "bandits": bench_bandits,
-            "linucb": bench_linucb,
-            "arms": bench_arms}
+def bench_simulators(rounds: int) -> None:
+    """User-steps a second of every simulator at 1,024 users with random actions."""
+    table("simulators, 1,024 users, random actions", training.simulator_rows(rate, shown, rounds), "id", "user-steps/s",
+          "goal")
+
+
+def bench_dqn(rounds: int) -> None:
+    """Training DQN on CartPole end to end, beside Stable-Baselines3 and RLlib, one core."""
+    import logging
+
+    warnings.filterwarnings("ignore")
+    import ray
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        rows = training.dqn_rows()
+    finally:
+        ray.shutdown()
+    table("DQN on CartPole", rows, "who", "setting", "rows trained on a step", "env steps/s", "ratio")
+
+
+SECTIONS = {"env": bench_env, "simulators": bench_simulators, "dqn": bench_dqn, "sampling": bench_sampling,
+            "ray": bench_ray, "bandits": bench_bandits, "linucb": bench_linucb, "arms": bench_arms}
 
 
 def main() -> int:
@@ -289,7 +339,7 @@ def main() -> int:
 
 def machine() -> None:
     """What the figures were measured on."""
-    from importlib import metadata
+    from importlib import metadata, util
 
     import platform
 
@@ -297,8 +347,9 @@ def machine() -> None:
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo") as lines:
             model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("recloop", "ray", "torch", "numpy", "numba",
-                                                                         "gymnasium"))
+    names = ["recloop", "ray", "torch", "numpy", "numba", "gymnasium"]
+    names += [name for name in ("mabwiser", "stable_baselines3") if util.find_spec(name)]
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in names)
     load = os.getloadavg()[0]
     CONSOLE.print(f"{model}, {len(os.sched_getaffinity(0))} cores, load {load:.1f}; "
                   f"Python {platform.python_version()}, {versions}")

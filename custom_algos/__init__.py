@@ -7,6 +7,7 @@ import importlib
 
 ALGORITHMS = {
     "random": "custom_algos.bandits.fixed:Random",
+    "mix": "custom_algos.bandits.fixed:Mix",
     "popularity": "custom_algos.bandits.fixed:Popularity",
     "explore_then_commit": "custom_algos.bandits.explore_then_commit:ExploreThenCommit",
     "epsilon_greedy": "custom_algos.bandits.epsilon_greedy:EpsilonGreedy",
@@ -20,8 +21,14 @@ ALGORITHMS = {
     "lin_ucb": "custom_algos.bandits.lin_ucb:LinUCB",
     "lin_thompson": "custom_algos.bandits.lin_thompson:LinThompson",
     "logistic_thompson": "custom_algos.bandits.logistic_thompson:LogisticThompson",
+    "click_model": "custom_algos.bandits.click_models:ClickModel",
     "neural_linear": "custom_algos.bandits.neural_linear:NeuralLinear",
     "neural_ucb": "custom_algos.bandits.neural_ucb:NeuralUCB",
+    "q_learning": "custom_algos.tabular.q_learning:QLearning",
+    "double_q_learning": "custom_algos.tabular.double_q_learning:DoubleQLearning",
+    "sarsa": "custom_algos.tabular.sarsa:Sarsa",
+    "expected_sarsa": "custom_algos.tabular.expected_sarsa:ExpectedSarsa",
+    "dqn": "custom_algos.deep.dqn:DQN",
     "reinforce": "custom_algos.deep.reinforce:Reinforce",
     "a2c": "custom_algos.deep.a2c:A2C",
 }

@@ -37,14 +37,15 @@ class Transition(NamedTuple):
 
 
 def tree_map(function: Callable, *trees):
-    """Apply ``function`` to the arrays of equally shaped trees (an array, a dict of arrays, None, a Transition)."""
+    """Apply ``function`` to the arrays of equally shaped trees (an array, a dict, a tuple, None, a Transition)."""
     head = trees[0]
     if head is None:
         return None
     if isinstance(head, dict):
         return {key: tree_map(function, *(tree[key] for tree in trees)) for key in head}
     if isinstance(head, tuple):
-        return type(head)(*(tree_map(function, *parts) for parts in zip(*trees, strict=True)))
+        parts = [tree_map(function, *part) for part in zip(*trees, strict=True)]
+        return type(head)(*parts) if hasattr(head, "_fields") else tuple(parts)
     return function(*trees)
 
 

@@ -133,7 +133,9 @@ def flat_obs(obs, space) -> np.ndarray:
         return np.concatenate([flat_obs(obs[key], part) for key, part in space.items()], axis=-1)
     obs = np.asarray(obs)
     if isinstance(space, spaces.Discrete):
-        return np.eye(int(space.n), dtype=np.float32)[obs - int(space.start)]
+        one_hot = np.zeros((len(obs), int(space.n)), np.float32)
+        one_hot[np.arange(len(obs)), obs - int(space.start)] = 1.0
+        return one_hot
     if isinstance(space, spaces.Box | spaces.MultiBinary):
         return obs.reshape(len(obs), -1).astype(np.float32, copy=False)
     if isinstance(space, spaces.MultiDiscrete):

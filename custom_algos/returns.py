@@ -43,19 +43,29 @@ def gae(reward, value, next_value, terminated, ends, gamma: float | np.floating,
     return out
 
 
+def n_step_rows(reward, terminated, ends, gamma: float, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What ``n`` steps from every row ``[T, N]`` make, fewer where a session or the block ends before.
+
+    Returns (Σ γ^k r ``[T, N]``, the bootstrap's factor γ^m (1 − terminated) ``[T, N]``, the row of the last step taken
+    ``[T, N]``): the n-step return is the sum plus the factor times V(next_obs) of that row.
+    """
+    t, latest = np.arange(len(reward))[:, None], len(reward) - 1
+    total, discount = reward.copy(), np.full_like(reward, gamma)
+    last = np.broadcast_to(t, reward.shape).copy()
+    going = ~ends & (t < latest)
+    for k in range(1, n):
+        row = np.minimum(t[:, 0] + k, latest)
+        total += np.where(going, discount * reward[row], 0.0)
+        discount = np.where(going, discount * gamma, discount)
+        last += going
+        going &= ~ends[row] & (t + k < latest)
+    return total, discount * (1.0 - terminated[last, np.arange(reward.shape[1])]).astype(reward.dtype), last
+
+
 def n_step_returns(reward, terminated, ends, next_value, gamma: float, n: int) -> np.ndarray:
     """``[T, N]``: up to ``n`` rewards, then the bootstrap from the last state reached (Sutton & Barto 2018, 7.1)."""
-    out = np.empty_like(reward)
-    for t in range(len(reward)):
-        total, discount = np.zeros_like(reward[t]), np.ones_like(reward[t])
-        going = np.ones(reward.shape[1], bool)
-        for k in range(t, min(t + n, len(reward))):
-            total = np.where(going, total + discount * reward[k], total)
-            stops = going & (ends[k] | (k == min(t + n, len(reward)) - 1))
-            total = np.where(stops, total + discount * gamma * (1.0 - terminated[k]) * next_value[k], total)
-            going, discount = going & ~stops, discount * gamma
-        out[t] = total
-    return out
+    total, discount, last = n_step_rows(reward, terminated, ends, gamma, n)
+    return total + discount * next_value[last, np.arange(reward.shape[1])]
 
 
 class ReturnScale:

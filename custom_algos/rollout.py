@@ -24,17 +24,18 @@ def begin(env, seed: int | None = None, **options) -> Seen:
 
 
 def collect(env, algorithm: Algorithm, seen: Seen, steps: int, rng: np.random.Generator,
-            explore: bool = True) -> tuple[Transition, Seen, dict[str, float]]:
+            explore: bool = True) -> tuple[Transition, Seen, dict[str, np.ndarray]]:
     """Let ``algorithm`` act on the N users of ``env`` for ``steps`` steps.
 
-    Returns the transitions ``[steps, N]``, what the agent sees afterwards, and sums over the real steps: reward,
-    sessions that ended, and every truth in ``info`` that the environment knows (expected_reward, regret).
+    Returns the transitions ``[steps, N]``, what the agent sees afterwards, and sums over the steps of every user
+    ``[N]``: reward, sessions that ended, and every truth in ``info`` that the environment knows (expected_reward,
+    regret).
     """
     if (mode := env.metadata.get("autoreset_mode")) is not None and mode.name == "NEXT_STEP":
         raise ValueError("collect needs an environment in SAME_STEP autoreset; a step that only resets is none")
     obs, mask = seen
     batch: Any = None
-    totals: dict[str, float] = {}
+    totals: dict[str, np.ndarray] = {}
     for t in range(steps):
         action, log_prob = algorithm.act(obs, rng, explore, mask)
         after, reward, terminated, truncated, info = env.step(action)
@@ -43,7 +44,7 @@ def collect(env, algorithm: Algorithm, seen: Seen, steps: int, rng: np.random.Ge
                          truncated, log_prob, info.get("response"), mask, info.get("final_mask"), info.get("delay"))
         batch = record(batch, row, t, steps)
         for name, value in (("reward", reward), ("sessions", ends), *((k, info[k]) for k in TRUTHS if k in info)):
-            totals[name] = totals.get(name, 0.0) + float(np.add.reduce(value, axis=None, dtype=np.float64))
+            totals[name] = totals[name] + value if name in totals else np.array(value, np.float64)
         obs, mask = after, info.get("action_mask")
     return batch, (obs, mask), totals
 
@@ -113,7 +114,8 @@ def train(env, algorithm: Algorithm, env_steps: int, seed: int = 0, report=None)
         rng = make_rng(seed, 0, len(history))
         batch, seen, totals = collect(env, algorithm, seen, algorithm.rollout_steps, rng)
         done += batch.reward.size
-        row = {"env_steps": done, "reward_mean": float(totals["reward"] / batch.reward.size), **algorithm.learn(batch)}
+        reward = float(totals["reward"].sum() / batch.reward.size)
+        row = {"env_steps": done, "reward_mean": reward, **algorithm.learn(batch)}
         history.append(row)
         if report:
             report(row)

@@ -6,6 +6,20 @@ Importing the package tells Gymnasium every id (strings only: nothing else is im
 """
 from typing import Any
 
+STATIC = {"boredom_threshold": 11}                          # never: at most ten clicks are remembered
+RERANK = {"items": 10, "horizon": 10, "offset": .3, "slope": 5.0, "examination": .7}
+SARDINE: dict[str, dict[str, Any]] = {
+    "SingleItem-Static": {"slate": 1, **STATIC},
+    "SingleItem-BoredInf": {"slate": 1, "interest_kept": .95},
+    "SingleItem-Uncertain": {"slate": 1, "slope": 10.0, **STATIC},
+    "SingleItem-PartialObs": {"slate": 1, "observe": "published", **STATIC},
+    "SlateTopK-Bored": {},
+    "SlateTopK-BoredInf": {"interest_kept": .95},
+    "SlateTopK-Uncertain": {"slope": 10.0, "interest_kept": .95},
+    "SlateTopK-PartialObs": {"interest_kept": .95, "observe": "published"},
+    "SlateRerank-Static": {**RERANK, **STATIC},
+    "SlateRerank-Bored": {**RERANK, "boredom_threshold": 4},
+}
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "recloop/BernoulliBandit-v0": ("envs.bandits:ArmBandit", {}),
     "recloop/GaussianBandit-v0": ("envs.bandits:ArmBandit", {"reward": "gaussian"}),
@@ -22,9 +36,25 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "recloop/LinearBandit-v0": ("envs.contextual:ContextBandit", {}),
     "recloop/NonlinearBandit-v0": ("envs.contextual:ContextBandit", {"link": "cosine"}),
     "recloop/FreshContextBandit-v0": ("envs.contextual:FreshContextBandit", {"actions": 10}),
+    "recloop/InterestEvolution-v0": ("envs.interest_evolution:InterestEvolution", {}),
+    "recloop/InterestExploration-v0": ("envs.interest_exploration:InterestExploration", {}),
+    "recloop/LongTermSatisfaction-v0": ("envs.long_term_satisfaction:LongTermSatisfaction", {}),
+    "recloop/GridEasy-v0": ("envs.tabular:Tabular", {"map": "easy"}),
+    "recloop/GridHard-v0": ("envs.tabular:Tabular", {"map": "hard", "slip": .2}),
+    "recloop/Cliff-v0": ("envs.tabular:Tabular", {"problem": "cliff", "map": "cliff"}),
+    "recloop/FrozenLake4-v0": ("envs.tabular:Tabular", {"problem": "frozen_lake", "map": "4x4", "slip": 2 / 3}),
+    "recloop/FrozenLake8-v0": ("envs.tabular:Tabular", {
+        "problem": "frozen_lake", "map": "8x8", "slip": 2 / 3, "horizon": 200}),
+    "recloop/Boredom-v0": ("envs.tabular:Tabular", {"problem": "boredom"}),
+    "recloop/Churn-v0": ("envs.tabular:Tabular", {"problem": "churn"}),
+    "recloop/SmallSlate-v0": ("envs.small_slate:SmallSlate", {}),
+    "recloop/Sessions-v0": ("envs.sessions:Sessions", {}),
     "recloop/Ladder-v0": ("envs.ladder:Ladder", {}),
     "recloop/CartPole-v1": ("envs.cartpole:CartPole", {}),
     "recloop/Pendulum-v1": ("envs.pendulum:Pendulum", {}),
+    "recloop/ClickLoop-v0": ("envs.click_loop:ClickLoop", {}),
+    **{f"recloop/Sardine-{name}-v0": ("envs.sardine:Sardine", params) for name, params in SARDINE.items()},
+    "recloop/Retention-v0": ("envs.retention:Retention", {}),
     "recloop/Logged-v0": ("envs.logged:Logged", {}),
 }
 

@@ -184,6 +184,24 @@ class ArmBandit(VectorEnv):
             return rng.standard_normal(self.shape)
         return p.amplitude + (1 - 2 * p.amplitude) * rng.beta(p.prior_a, p.prior_b, self.shape)
 
+    def lai_robbins(self) -> float | None:
+        """C: no consistent policy's regret grows slower than C ln t in the long run (Lai & Robbins 1985).
+
+        C = Σ Δ_a / KL(μ_a, μ*) over the arms that are not best; None where the world moves or differs among slots.
+        """
+        p = self.params
+        if self.shape[:2] != (1, 1) or p.amplitude or p.cycle or len(self.table) > 1 or p.delay != "none":
+            return None
+        mean = self.table[0, 0, 0]
+        worse, best = mean[mean < mean.max()], mean.max()
+        if p.reward == "gaussian":
+            return float((2 * p.noise**2 / (best - worse)).sum())
+        if best >= 1.0:
+            return 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            kl = np.where(worse > 0, worse * np.log(worse / best), 0.0) + (1 - worse) * np.log((1 - worse) / (1 - best))
+        return float(((best - worse) / kl).sum())
+
     def _begin(self, rows):
         begin_users(rows, self.user, self.visits, self.params.world_seed, self.params.types, self.state["type"],
                     self.state["clock"])

@@ -10,6 +10,7 @@ A user model subclasses `VectorEnv` and writes only what is particular to it (de
 | ``_advance(action, active)`` | one step of users with ``active [N]``: (reward, terminated, info), each ``[N, …]`` |
 | ``_observe()``           | a fresh observation ``[N, …]``, or a dict of such arrays |
 | ``_mask()``              | allowed actions ``[N, A]`` bool, or None when all are |
+| ``_clock()``             | (time ``[N]`` int64, limit or 0), what truncates: steps and ``horizon`` unless overridden |
 | ``_oracle()``            | the action ``[N, …]`` of the best policy that knows the hidden state, or None |
 """
 import dataclasses
@@ -22,7 +23,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from .actions import valid_actions
-from .sessions import arrive, tick
+from .clock import arrive, tick
 
 SPLIT_SIZE = 2**29                 # users of each split: training, validation and test users never overlap
 SPLITS = {"train": 0, "validation": SPLIT_SIZE, "test": 2 * SPLIT_SIZE}      # first user of each split
@@ -93,6 +94,7 @@ class VectorEnv(gym.vector.VectorEnv):
         self.user, self.visits, self.session, self.t = (np.zeros(num_envs, np.int64) for _ in range(4))
         self.done = np.zeros(num_envs, bool)
         self.state: dict[str, np.ndarray] = self._allocate()
+        _keep_freed_memory(16 * gym.spaces.flatdim(self.single_observation_space) * num_envs)
 
     # what a model writes ------------------------------------------------------------------------------------------
     def _build(self):
@@ -115,6 +117,9 @@ class VectorEnv(gym.vector.VectorEnv):
 
     def _mask(self):
         return None
+
+    def _clock(self):
+        return self.t, self.horizon or 0
 
     def _oracle(self):
         return None
@@ -149,8 +154,8 @@ class VectorEnv(gym.vector.VectorEnv):
         if mode is AutoresetMode.NEXT_STEP and self.done.any():
             self._start(np.flatnonzero(self.done))
         reward, terminated, info = self._advance(action, active)
-        truncated, rests = np.empty(self.num_envs, bool), mode is AutoresetMode.DISABLED
-        ended = tick(active, terminated, self.horizon or 0, rests, self.t, truncated, self.done)
+        truncated, rests, (clock, limit) = np.empty(self.num_envs, bool), mode is AutoresetMode.DISABLED, self._clock()
+        ended = tick(active, terminated, clock, limit, rests, self.t, truncated, self.done)
         obs = self._observe()
         if mode is AutoresetMode.SAME_STEP:
             info["final_obs"], final_mask = obs, self._mask()
@@ -218,6 +223,14 @@ class ScalarView(gym.Env):
             raise ValueError(f"action {action!r} is not in {self.action_space}")
         obs, reward, terminated, truncated, info = self.batch.step(np.asarray(action)[None])
         return _first(obs), float(reward[0]), bool(terminated[0]), bool(truncated[0]), _first(info)
+
+
+def _keep_freed_memory(numbers: int) -> None:
+    """Let the process reuse the memory of dropped observations instead of asking the system for it at every step.
+
+    glibc's rule: what is freed goes back to the system, and is paged in anew, unless a larger block was freed before.
+    """
+    np.empty(min(numbers, 2**22 - 2**10), np.float64)     # the rule looks at blocks below 32 MB
 
 
 def _first(tree):

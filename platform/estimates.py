@@ -8,9 +8,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from custom_algos import ope
-from envs import taste
+from custom_algos import fqe, ope
+from envs import logs, taste
+
+from .logbook import read_batch
 
 ROWS = 20_000                                             # rows valued at most (evenly spaced over the log)
 
@@ -32,6 +35,25 @@ def estimate(env, policy, names: list[str], folds: int = 2) -> dict[str, dict[st
     found = {name: ope.ESTIMATORS[name](sample) for name in names}
     return {name: {key: float(getattr(value, key)) for key in ("value", "low", "high", "effective_sample_size", "rows")}
             for name, value in found.items()}
+
+
+def fitted_q(env, policy, path: Path) -> dict[str, dict[str, float]]:
+    """The return of a session by fitted Q evaluation on the log in ``path``, whose users the policy did not learn from.
+
+    A table where observations are numbered states, a network elsewhere.  ``support`` is the share of the policy's
+    choices that the log has tried.
+    """
+    log = logs.read(path)
+    batch, first = read_batch(path, env), (log.frame["step"] == 0).to_numpy()
+    spaces = env.single_observation_space, env.single_action_space
+    if hasattr(spaces[0], "n"):
+        model: fqe.Fitted = fqe.Table(*spaces)
+    else:
+        from custom_algos.deep.fqe import Network
+
+        model = Network(*spaces)
+    found = fqe.fqe(model, batch, policy, batch.obs[0][first], gamma=1.0, horizon=env.horizon)
+    return {"fitted_q": {"value": found.value, "support": found.support, "rows": batch.reward.size}}
 
 
 def _reward_model(env, keep: np.ndarray, folds: int) -> np.ndarray:
@@ -56,11 +78,28 @@ def lines(folder: Path) -> list[str]:
     path = folder / "estimates.json"
     if not path.exists():
         return []
+    every = json.loads(path.read_text())
+    if any("fitted_q" in found for found in every.values()):
+        return _fitted(folder, every)
     out = ["", "rewards a row of the log, estimated off-policy:"]
-    for trial, found in json.loads(path.read_text()).items():
+    for trial, found in every.items():
         parts = [f"{name} {v['value']:.4f} [{v['low']:.4f}, {v['high']:.4f}] (effective rows "
                  f"{v['effective_sample_size']:.0f})" for name, v in found.items()]
         out.append(f"  {trial}: {'; '.join(parts)}")
-    if not any(name != "direct_method" for found in json.loads(path.read_text()).values() for name in found):
+    if not any(name != "direct_method" for found in every.values() for name in found):
         out.append("  the direct method alone: no estimate here corrects for what the log's policy chose to show")
+    return out
+
+
+def _fitted(folder: Path, every) -> list[str]:
+    """Fitted values beside the simulator's: what could be said before anybody was served, and what came true."""
+    scores = pd.read_parquet(folder / "scores.parquet")
+    real = scores.groupby("trial")[["return_mean", "users"]].apply(lambda g: np.average(g.return_mean, weights=g.users))
+    table = pd.DataFrame([{"label": trial.rpartition("/")[0], "fitted": found["fitted_q"]["value"], "real": real[trial]}
+                          for trial, found in every.items()])
+    out = ["", "return of a session by fitted Q evaluation (from other users of the log) and in the simulator:"]
+    for name, rows in table.groupby("label", sort=False):
+        near = (np.abs(rows.fitted / rows.real - 1.0) <= 0.1).sum()
+        both = f"{rows.fitted.mean():.1f} and {rows.real.mean():.1f}"
+        out.append(f"  {name}: {both}; within 10 % in {near} of {len(rows)}")
     return out

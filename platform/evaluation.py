@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from custom_algos.bandits.fixed import Random
+from custom_algos.fqe import probabilities
 from custom_algos.rollout import begin, evaluate, make_rng
 from envs.core import SPLITS
 
@@ -45,7 +47,14 @@ def _blocks(env_id, env_params, split, users):
 
 def score(env_id: str, env_params: dict, policy, split: str, users: int,
           explore: bool = False) -> list[dict[str, float]]:
-    """One row a block of ``split`` (validation or test): block, users, and the means over its users."""
+    """One row a block of ``split`` (validation or test): block, users, and the means over its users.
+
+    Where the environment can compute the return of a policy exactly, that is the one row (a session of every user).
+    """
+    one = _env(env_id, json.dumps(env_params), 1)
+    if hasattr(one, "random_return"):
+        value = exactly(one, policy, explore)
+        return [{"block": 0, "users": users, "return_mean": value, "return_sd": 0.0, "exact": True}]
     rows = []
     for block, env, seed, ids in _blocks(env_id, env_params, split, users):
         result = evaluate(env, policy, seed, make_rng(seed), ids, explore)
@@ -53,6 +62,20 @@ def score(env_id: str, env_params: dict, policy, split: str, users: int,
                      "return_sd": float(result["return"].std()), "length_mean": float(result["length"].mean()),
                      "reward_mean": float(result["reward"].mean())})
     return rows
+
+
+def exactly(env, policy, explore: bool = False) -> float:
+    """The exact expected return of ``policy``, its dice included (None: of the optimum)."""
+    if policy is None:
+        return env.optimal_return()
+    if type(policy) is Random:
+        return env.random_return()
+
+    def act(obs):
+        action, log_prob = policy.act(obs, make_rng(stable_seed("exact")), explore)
+        tosses = hasattr(env, "mdp") and not (np.asarray(log_prob) == 0.0).all()
+        return probabilities(policy, obs, explore=explore) if tosses else action
+    return env.exact_return(act)
 
 
 def mean_return(rows: list[dict[str, float]]) -> float:

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 HERE = Path(__file__).resolve().parent.parent / "tune_configs"
 REFERENCES = ("random", "popularity")                     # rows that do not learn from interaction
+VIEWS = ("observe", "action")                             # parameters of an environment that leave its users alone
+BEHAVIOUR = "the log's policy"                            # the row of the policy that wrote the experiment's log
 SEARCH_WORDS = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2, "lograndint": 2, "choice": None,
                 "grid": None}
 INVERSE = ("ips", "snips", "doubly_robust")               # estimators that divide by a propensity
@@ -39,6 +41,7 @@ class Population(Model):
     users_per_shard: int = Field(64, ge=1)
     eval_users: int = Field(1000, ge=1)
     validation_users: int = Field(200, ge=1)
+    replications: int = Field(1, ge=1)
 
 
 class Budget(Model):
@@ -51,7 +54,18 @@ class Entry(Model):
     rllib: str = ""
     label: str = ""
     params: dict[str, Any] = {}
+    view: dict[str, str] = {}
     from_log: bool | None = None
+    online: bool = True
+
+
+class Log(Model):
+    """A log of simulated users for every seed: the policy ``name`` learns for ``env_steps``, then shows ``rows``."""
+
+    name: str
+    params: dict[str, Any] = {}
+    env_steps: int = Field(0, ge=0)
+    rows: int = Field(ge=1)
 
 
 class Search(Model):
@@ -72,16 +86,19 @@ class Experiment(Model):
     """The resolved experiment; `question` is the comment in the file's first line."""
 
     question: str = ""
+    chapter: int = Field(0, ge=0)
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     env: Env
     population: Population = Population()
     budget: Budget
     seeds: int = Field(1, ge=1)
+    score: Literal["session", "collected", "regret"] = "session"
     algorithms: list[Entry] = Field(min_length=1)
     reference: str = ""
     search: Search = Search()
     resources: Resources = Resources()
-    estimates: list[Literal["direct_method", "ips", "snips", "doubly_robust"]] = []
+    log: Log | None = None
+    estimates: list[Literal["direct_method", "ips", "snips", "doubly_robust", "fitted_q"]] = []
 
 
 class Loader(yaml.SafeLoader):
@@ -103,6 +120,16 @@ Loader.add_implicit_resolver("tag:yaml.org,2002:float",
 def shipped() -> dict[str, Path]:
     """The experiments that come with the project, by name."""
     return {path.stem: path for path in sorted(HERE.glob("*.yaml"))}
+
+
+def of_chapter(number: int) -> list[str]:
+    """The shipped experiments of one chapter of the path, in the order of their files' names; `Problem` if none."""
+    chapters = {name: (yaml.load(path.read_text(), Loader) or {}).get("chapter", 0) for name, path in shipped().items()}
+    found = [name for name, chapter in chapters.items() if chapter == number]
+    if not found:
+        raise Problem(f"--chapter {number}: has no experiments; valid are: "
+                      f"{', '.join(map(str, sorted(set(chapters.values()) - {0})))}")
+    return found
 
 
 def read(file: str | Path, overrides: Sequence[str] = (), data: str | None = None, smoke: bool = False) -> Experiment:
@@ -207,6 +234,11 @@ def label(entry: Entry) -> str:
     return entry.label or (f"RLlib {entry.rllib}" if entry.rllib else entry.name)
 
 
+def folder_name(name: str) -> str:
+    """A label as the name of a folder."""
+    return re.sub(r"[^\w.,=()+-]+", "_", name)
+
+
 def is_space(value: Any) -> bool:
     """A search space is a mapping with one of the search words as its only key."""
     return isinstance(value, dict) and len(value) == 1
@@ -216,10 +248,11 @@ def _check(e: Experiment, path: str) -> None:
     env = _check_env(e, path)
     labels = [label(entry) for entry in e.algorithms]
     for name in labels:
-        if labels.count(name) > 1:
-            raise Problem(f"{path}: algorithms: two rows are called '{name}'; give them different labels (label: …)")
-        if "/" in name:
-            raise Problem(f"{path}: algorithms: label '{name}' must do without '/', it names folders")
+        if [folder_name(other) for other in labels].count(folder_name(name)) > 1:
+            raise Problem(f"{path}: algorithms: two rows are called '{name}' (as names of folders); give them "
+                          "different labels (label: …)")
+    users = e.population.shards * e.population.users_per_shard
+    _check_score(e, env, users, path)
     for i, entry in enumerate(e.algorithms):
         where = f"{path}: algorithms.{i}"
         if bool(entry.name) == bool(entry.rllib):
@@ -228,15 +261,25 @@ def _check(e: Experiment, path: str) -> None:
         for key, value in entry.params.items():
             _check_space(f"{where}.params.{key}", value)
         try:
-            (_check_rllib if entry.rllib else _check_ours)(entry, env)
+            seen = _view(e, entry) if entry.view else env
+            if entry.rllib:
+                _check_rllib(entry, seen)
+            else:
+                _check_ours(entry, seen, e.population.replications, e.log is not None)
         except ValueError as error:
             raise Problem(f"{where} ({label(entry)}): {error}") from None
-    if e.reference and e.reference not in labels and e.reference not in ("random", "popularity"):
-        raise Problem(f"{path}: reference = '{e.reference}' is no row; valid are: "
-                      f"{', '.join([*labels, 'random', 'popularity'])}")
+    valid = [*labels, *REFERENCES, *([BEHAVIOUR] if e.log else [])]
+    if e.reference and e.reference not in valid:
+        raise Problem(f"{path}: reference = '{e.reference}' is no row; valid are: {', '.join(valid)}")
+    if e.log:
+        try:
+            if not hasattr(env.single_action_space, "n") or hasattr(env, "log_batch"):
+                raise ValueError(f"{e.env.id} needs no log of its own, or shows more than one item a step")
+            _check_ours(Entry(name=e.log.name, params=e.log.params), env)
+        except ValueError as error:
+            raise Problem(f"{path}: log ({e.log.name}): {error}") from None
     if e.reference == "popularity" and not hasattr(env, "log_batch"):
         raise Problem(f"{path}: reference = 'popularity' needs an environment fitted to a log; {e.env.id} has none")
-    users = e.population.shards * e.population.users_per_shard
     if e.budget.env_steps < users:
         raise Problem(f"{path}: budget.env_steps = {e.budget.env_steps} is less than one step of the {users} users "
                       f"(population.shards × users_per_shard)")
@@ -247,6 +290,28 @@ def _check(e: Experiment, path: str) -> None:
         raise Problem(f"{path}: resources.workers = {e.resources.workers} is more than the {users} users at a time; "
                       f"valid is 0 to {users}")
     _check_estimates(e, env, path)
+
+
+def _check_score(e: Experiment, env, users: int, path: str) -> None:
+    """What is collected while learning can be a score only for those who collect, and regret must be known."""
+    runs = e.population.replications
+    if runs > 1 and (e.population.shards > 1 or users % runs):
+        raise Problem(f"{path}: population.replications = {runs} must divide the {users} users of one shard "
+                      f"(shards = {e.population.shards})")
+    if e.score == "session":
+        if runs > 1:
+            raise Problem(f"{path}: population.replications = {runs} are for what is collected while learning: set "
+                          "score: regret or score: collected")
+        return
+    rllib = next((label(entry) for entry in e.algorithms if entry.rllib), None)
+    if rllib:
+        raise Problem(f"{path}: score = '{e.score}' is what is collected while learning, which RLlib does not tell: "
+                      f"leave out {rllib}, or set score: session")
+    if e.score == "regret":
+        env.reset(seed=0)
+        info = env.step(env.action_space.sample() * 0)[-1]
+        if "regret" not in info:
+            raise Problem(f"{path}: score = 'regret': {e.env.id} knows no regret; valid here: session, collected")
 
 
 def _check_env(e: Experiment, path: str):
@@ -268,7 +333,19 @@ def _check_env(e: Experiment, path: str):
         raise Problem(f"{path}: env ({e.env.id}): {error}") from None
 
 
-def _check_ours(entry: Entry, env) -> None:
+def _view(e: Experiment, entry: Entry):
+    """The environment as this row sees it and speaks to it; the users are the same."""
+    from .workers import is_ours, make_env
+
+    if other := [key for key in entry.view if key not in VIEWS]:
+        raise ValueError(f"view.{other[0]} = {entry.view[other[0]]!r}: a view changes what is seen and said, not the "
+                         f"users; valid are: {', '.join(VIEWS)}")
+    if not is_ours(e.env.id):
+        raise ValueError(f"view = {entry.view!r}: {e.env.id} has no views; only recloop/… has")
+    return make_env(e.env.id, e.env.params | entry.view, 1)
+
+
+def _check_ours(entry: Entry, env, replications: int = 1, log: bool = False) -> None:
     from custom_algos import find_algorithm
     from custom_algos.core import make_config
 
@@ -280,13 +357,20 @@ def _check_ours(entry: Entry, env) -> None:
             raise ValueError(f"unknown parameter 'params.{key}' = {entry.params[key]!r}; valid are: "
                              + ', '.join(sorted(fields))
                              + (f"; did you mean '{close[0]}'?" if close else ""))
-    for params in examples(entry.params):
+    if replications > 1 and "replications" not in fields:
+        raise ValueError(f"population.replications = {replications}: {entry.name} has no replications; use seeds: …")
+    if "replications" in entry.params:
+        raise ValueError("params.replications: say it once for all rows, as population.replications")
+    for params in examples(entry.params | ({"replications": replications} if replications > 1 else {})):
         found(env.single_observation_space, env.single_action_space, make_config(found, params), 0,
               getattr(env, "items", None))
     if entry.from_log and found.tasks == "sequences":
         raise ValueError(f"from_log = true: {entry.name} learns from its own actions only, it cannot learn from a log")
-    if entry.from_log and not hasattr(env, "log_batch"):
-        raise ValueError("from_log = true needs an environment fitted to a log (recloop/Logged-v0)")
+    if entry.from_log and not (log or hasattr(env, "log_batch")):
+        raise ValueError("from_log = true needs a log: an environment fitted to one (recloop/Logged-v0), or the key "
+                         "log: (a policy that writes one)")
+    if not entry.online and not entry.from_log:
+        raise ValueError("online = false: a row that meets no users must learn from a log (from_log: true)")
 
 
 def examples(params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -337,6 +421,10 @@ def _check_space(where: str, value: Any) -> None:
 def _check_estimates(e: Experiment, env, path: str) -> None:
     if not e.estimates:
         return
+    if ("fitted_q" in e.estimates) != (e.log is not None) or (e.log and len(e.estimates) > 1):
+        raise Problem(f"{path}: estimates = {e.estimates}: fitted_q goes with the key log:, and nothing else does")
+    if e.log:
+        return
     if not hasattr(env, "log_batch"):
         raise Problem(f"{path}: estimates = {e.estimates} need an environment fitted to a log; {e.env.id} has none")
     wanted = [name for name in e.estimates if name in INVERSE]
@@ -376,7 +464,8 @@ def trials(e: Experiment, stage: str) -> list[dict[str, Any]]:
               "learner_threads": e.resources.learner_threads, "budget": e.budget.env_steps,
               "report_every": -(-e.budget.env_steps // e.budget.reports),
               "estimates": list(e.estimates), "validation_users": e.population.validation_users,
-              "test_users": e.population.eval_users}
+              "test_users": e.population.eval_users, "score": e.score, "replications": e.population.replications}
+    many = {"replications": e.population.replications} if e.population.replications > 1 else {}
     rows = []
     seeds = 1 if stage == "search" else e.seeds
     for number in range(seeds):                           # RLlib first: the longest trials must not come last
@@ -384,9 +473,11 @@ def trials(e: Experiment, stage: str) -> list[dict[str, Any]]:
             space = {k: v for k, v in entry.params.items() if is_space(v)}
             if (stage == "search" and not space) or entry.name in REFERENCES:
                 continue
-            plain = {k: v for k, v in entry.params.items() if not is_space(v)}
+            plain = {k: v for k, v in entry.params.items() if not is_space(v)} | (many if entry.name else {})
             kind, from_log = ("rllib", False) if entry.rllib else ("ours", bool(entry.from_log))
             rows.append({**common, "label": label(entry), "kind": kind, "name": entry.rllib or entry.name,
+                         "budget": e.budget.env_steps if entry.online else 0,
+                         "env_params": e.env.params | entry.view,
                          "params": plain, "from_log": from_log, "seed_number": number, "stage": stage, "space": space,
                          "tell_story": number == 0 and hasattr(env, "item_names") and stage == "final",
                          "seed": stable_seed(e.name, stage, label(entry), number)})
@@ -396,16 +487,34 @@ def trials(e: Experiment, stage: str) -> list[dict[str, Any]]:
 
 
 def _fixed(e: Experiment, env, common) -> list[dict[str, Any]]:
-    """The rows that do not learn from interaction: bounds and today's policy."""
-    names = ["random"]
-    if hasattr(env, "log_batch"):
+    """The rows that do not learn from interaction: bounds and today's policy (on the way, only random collects)."""
+    from .workers import stable_seed
+
+    names, on_the_way = ["random"], e.score != "session"
+    if hasattr(env, "log_batch") and not on_the_way:
         names.append("popularity")
-    if getattr(env, "oracle", lambda: None)() is not None:
+    if getattr(env, "oracle", lambda: None)() is not None and not on_the_way:
         names.append("oracle")
     given = {entry.name: entry for entry in e.algorithms if entry.name in REFERENCES}
+    many = {"replications": e.population.replications} if e.population.replications > 1 else {}
     return [{**common, "label": label(given[name]) if name in given else name,
              "kind": "bound" if name == "oracle" else "reference", "name": name,
-             "params": given[name].params if name in given else {}, "from_log": name == "popularity", "budget": 0,
-             "workers": 0, "seed_number": 0, "stage": "final", "space": {}, "seed": 0,
-             "tell_story": hasattr(env, "item_names")}
-            for name in names]
+             "params": given[name].params if name in given else many, "from_log": name == "popularity",
+             "budget": e.budget.env_steps if on_the_way else 0, "workers": 0, "seed_number": number, "stage": "final",
+             "space": {}, "seed": stable_seed(e.name, "final", name, number) if on_the_way else 0,
+             "tell_story": hasattr(env, "item_names") and not on_the_way}
+            for name in names for number in range(e.seeds if on_the_way else 1)] + _behaviour(e, common)
+
+
+def _behaviour(e: Experiment, common) -> list[dict[str, Any]]:
+    """The policy that wrote the log of every seed."""
+    return [{**common, "label": BEHAVIOUR, "kind": "reference", "name": e.log.name, "params": e.log.params,
+             "from_log": False, "budget": 0, "workers": 0, "seed_number": number, "stage": "final", "space": {},
+             "seed": log_seed(e, number), "tell_story": False} for number in range(e.seeds)] if e.log else []
+
+
+def log_seed(e: Experiment, number: int) -> int:
+    """The seed of the policy that writes the log of seed ``number``."""
+    from .workers import stable_seed
+
+    return stable_seed(e.name, "log", number)

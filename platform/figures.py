@@ -45,6 +45,12 @@ def draw(name: str, alt: str, width: float, height: float, paint) -> Markup:
     return Markup(re.sub(r"\n\s*", "\n", text))
 
 
+def standalone(picture: str) -> str:
+    """An inline picture as a file of its own, in inks that are legible on white and on black."""
+    text = str(picture).replace("currentColor", "#6f7782").replace("var(--line)", "#c3cad2")
+    return text.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" ', 1)
+
+
 def lines(axes, r: "Results", means: dict[str, float], along) -> None:
     """Random dotted, today's policy dashed, the bound solid."""
     for label, dash in ((r.random, ":"), (r.reference, "--"), (r.bound, "-")):
@@ -59,19 +65,19 @@ def dots(figure: Figure, r: "Results", board: pd.DataFrame) -> None:
     for y, row in enumerate(board.itertuples()):
         colour, shape = r.colours[row.algorithm], {"ours": "o", "rllib": "s"}.get(row.kind, "D")
         axes.plot([row.low, row.high], [y, y], color=colour, linewidth=3.2, alpha=0.45)
-        runs = r.per_run(row.algorithm)
-        if len(runs) > 1:
+        runs = r.sign * r.per_run(row.algorithm)
+        if 1 < len(runs) <= 100:
             axes.plot(runs, np.full(len(runs), y + 0.27), "|", color=colour, markersize=5, alpha=0.8)
         axes.plot(row.mean, y, shape, color=colour, markersize=6.5)
     axes.set_yticks(range(len(board)), board.algorithm)
     axes.set_ylim(len(board) - 0.45, -0.55)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(f"{r.unit} per session")
+    axes.set_xlabel(f"{r.unit} {r.per}")
 
 
 def band(curves: pd.DataFrame, column: str):
-    """``column`` against env steps on common points [X]: (x, mean, half-width of 95 %, each trial [S, X], 95th pct).
+    """``column`` against env steps on common points [X]: (x, mean, half-width of 95 %, each trial [S, X]).
 
     None where no trial has a number.
     """
@@ -87,30 +93,42 @@ def band(curves: pd.DataFrame, column: str):
     half = np.full(len(x), np.nan)
     many = seen > 1
     half[many] = stats.t.ppf(0.975, seen[many] - 1) * np.nanstd(y[:, many], axis=0, ddof=1) / np.sqrt(seen[many])
-    return x, np.nanmean(y, axis=0), half, y, np.nanpercentile(y, 95, axis=0)
+    return x, np.nanmean(y, axis=0), half, y
 
 
-def curve(axes, r: "Results", column: str, extreme: bool = False) -> list:
+def curve(axes, r: "Results", column: str) -> list:
     """One panel: mean and 95 % band over seeds of every algorithm (RLlib dashed), every seed as a thin line."""
     drawn = []
     for label, part in r.curves.groupby("algorithm", sort=False):
         found = band(part, column) if column in part else None
         if found is None or r.kinds.get(label) in ("reference", "bound"):
             continue
-        x, mean, half, each, high = found
+        x, mean, half, each = found
         colour = r.colours.get(label, GREY)
         if len(each) > 1:
             axes.fill_between(x, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
-            if not extreme and len(each) <= 10:
+            if len(each) <= 10:
                 axes.plot(x, each.T, color=colour, linewidth=0.5, alpha=0.45)
-        if extreme and len(each) > 1:
-            axes.plot(x, high, color=colour, linewidth=0.8, linestyle=":")
         dash = "--" if (part.kind == "rllib").any() else "-"
         drawn += axes.plot(x, mean, color=colour, linewidth=1.8, linestyle=dash, label=label,
                            marker="o" if len(x) == 1 else None)
     axes.set_xlabel("environment steps")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: thousands(v)))
     return drawn
+
+
+def sight(panel, r: "Results", board: pd.DataFrame | None) -> None:
+    """Show what the learners did after their first stumbles; how bad random is may lie far below the picture."""
+    y = np.concatenate([np.asarray(line.get_ydata(), float) for line in panel.get_lines()] or [np.zeros(0)])
+    if not np.isfinite(y).any():
+        return
+    top = [] if board is None else board["mean"].to_numpy()
+    high, low = max([np.nanmax(y), *top]), float(np.nanpercentile(y, 10))
+    span = max(high - low, 1e-9)
+    for value in [np.nanmin(y), *top]:
+        if value >= high - 3 * span:
+            low = min(low, float(value))
+    panel.set_ylim(low - 0.06 * (high - low + 1e-9), high + 0.06 * (high - low + 1e-9))
 
 
 def thousands(value: float) -> str:
@@ -123,21 +141,15 @@ def learning(figure: Figure, r: "Results", board: pd.DataFrame, panels: list[tup
     for panel, (column, title) in zip(axes, panels, strict=True):
         drawn = curve(panel, r, column)
         panel.set_title(title)
+        sight(panel, r, board if column == "eval/return_mean" else None)
         if column == "eval/return_mean":
             lines(panel, r, dict(zip(board.algorithm, board["mean"], strict=True)), panel.axhline)
-    handles = {h.get_label(): h for h in [*drawn, *axes[0].get_lines()] if not str(h.get_label()).startswith("_")}
+        for epsilon, value in r.problem.get("soft_optima", {}).items() if column == "rollout/return_mean" else ():
+            panel.axhline(value, color=GREY, linestyle="-.", linewidth=1.2, zorder=1,
+                          label=f"best that explores with ε = {epsilon}")
+    each = [line for panel in axes for line in panel.get_lines()]
+    handles = {h.get_label(): h for h in [*drawn, *each] if not str(h.get_label()).startswith("_")}
     figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=5)
-
-
-def regret(figure: Figure, r: "Results") -> None:
-    """Cumulative regret against time, linear and on a logarithmic axis: a straight line there is logarithmic growth."""
-    left, right = figure.subplots(1, 2, sharey=True)
-    drawn = curve(left, r, "rollout/regret", extreme=True)
-    curve(right, r, "rollout/regret", extreme=True)
-    right.set_xscale("log")
-    left.set_title("cumulative regret")
-    right.set_title("the same, logarithmic time")
-    figure.legend(handles=drawn, loc="outside lower center", ncols=5)
 
 
 def reliability(figure: Figure, r: "Results") -> None:
@@ -154,17 +166,29 @@ def reliability(figure: Figure, r: "Results") -> None:
 
 def figures(r: "Results", board: pd.DataFrame) -> dict[str, Markup]:
     """Every figure that the files allow."""
+    from . import charts
+
     made = {"dots": draw("dots", "Leaderboard: mean and 95 % interval of every algorithm", 7.6, 0.7 + 0.31 * len(board),
                          lambda f: dots(f, r, board))}
+    earned = ("rollout/return_mean", "earned on the way: return of a session") if r.exact else \
+        ("rollout/reward_mean", "earned on the way: reward per step")
     panels = [(column, title) for column, title in (
-        ("eval/return_mean", f"what has been learnt: {r.unit} per session, no exploration"),
-        ("rollout/reward_mean", "what was earned on the way: reward per step"))
-        if column in r.curves and r.curves[column].notna().any()]
-    if panels:
+        ("eval/return_mean", f"learnt: {r.unit} per session, no exploration"), earned)
+        if column in r.curves and r.curves[column].notna().any() and (r.measure == "session" or "rollout" in column)]
+    if panels and not (r.measure == "regret" and len(r.regret)):
         made["learning"] = draw("learning", "Learning curves with 95 % bands", 8.6, 3.5,
                                 lambda f: learning(f, r, board, panels))
-    if "rollout/regret" in r.curves and r.curves["rollout/regret"].notna().any():
-        made["regret"] = draw("regret", "Cumulative regret with 95 % bands", 8.6, 3.5, lambda f: regret(f, r))
+    if len(r.regret):
+        made["regret"] = draw("regret", "Cumulative regret with 95 % bands", 8.6, 3.8, lambda f: charts.regret(f, r))
+    if len(r.shown) and r.measure != "session":
+        made["shown"] = draw("shown", "Shares of the actions shown by every algorithm", 8.6,
+                             0.8 + 0.28 * r.shown.algorithm.nunique(), lambda f: charts.shown(f, r))
+    if "train/q_gap" in r.curves and r.curves["train/q_gap"].notna().any():
+        made["gaps"] = draw("gaps", "Largest error of the action values over time", 6.4, 3.2,
+                            lambda f: charts.gaps(f, r))
+    if r.maps and r.problem.get("optimum"):
+        made["maps"] = draw("maps", "Values and policies of every cell", 8.6, charts.height_of_maps(r),
+                            lambda f: charts.maps(f, r))
     if r.calibration and r.calibration.get("reliability"):
         made["reliability"] = draw("reliability", "Predicted against observed share of likes", 3.6, 3.5,
                                    lambda f: reliability(f, r))

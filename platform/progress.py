@@ -54,8 +54,8 @@ class Progress(tune.Callback):
         if spec["stage"] == "final":
             append(self.folder / "curves.jsonl", row)
             if "scores" in result:
-                append(self.folder / "done.jsonl", {**row, "scores": result["scores"], "story": result.get("story"),
-                                                     "estimates": result.get("estimates")})
+                more = {name: result.get(name) for name in ("story", "estimates", "curve", "shown", "map")}
+                append(self.folder / "done.jsonl", {**row, "scores": result["scores"], **more})
         self.rows.setdefault(trial.trial_id, {}).update(
             trial=spec["label"], seed=spec["seed_number"], env_steps=result["env_steps"], budget=spec["budget"],
             rate=row["time/env_steps_per_s"], score=result.get("eval/return_mean"),

@@ -157,7 +157,7 @@ def _search_one(e, trial, folder, console):
                              trial_dirname_creator=_dirname)
     console.print(f"searching {trial['label']}: {total} trials over {', '.join(space)}")
     results, _ = _tune(config, {"trial": {k: v for k, v in trial.items() if k != "space"}, "search": space}, folder,
-                       f"search-{trial['label'].replace(' ', '_')}", e, total, console)
+                       f"search-{ex.folder_name(trial['label'])}", e, total, console)
     good = [r for r in results if r.metrics and e.search.metric in r.metrics]
     if not good:
         raise Failed(f"no trial of the search for {trial['label']} finished")
@@ -184,14 +184,32 @@ def race(e: ex.Experiment, folder: Path, console) -> list[str]:
     from ray import tune
 
     rows = [{k: v for k, v in trial.items() if k != "space"} for trial in ex.trials(e, "final")]
+    if e.log:
+        for trial in rows:
+            trial["log"] = str(folder / "logs" / f"{trial['seed_number']}.parquet")
+        _write_logs(e, folder, console)
     _, errors = _tune(tune.TuneConfig(reuse_actors=True, trial_dirname_creator=_dirname),
                       {"trial": tune.grid_search(rows)}, folder, "final", e, len(rows), console)
     return errors
 
 
+def _write_logs(e, folder, console) -> None:
+    """The log of every seed that is not there yet."""
+    from .logbook import write_log
+    from .workers import Spec
+
+    for number in range(e.seeds):
+        path = folder / "logs" / f"{number}.parquet"
+        if not path.exists():
+            console.print(f"writing log {number + 1} of {e.seeds}: {e.log.rows:,} rows of {e.log.name} after "
+                          f"{e.log.env_steps:,} steps")
+            write_log(path, Spec(e.env.id, e.env.params, e.log.name, e.log.params, ex.log_seed(e, number)),
+                      e.log.env_steps, e.log.rows)
+
+
 def _dirname(trial) -> str:
     spec = trial.config["trial"]
-    return f"{spec['label'].replace(' ', '_')}-seed{spec['seed_number']}-{trial.trial_id}"
+    return f"{ex.folder_name(spec['label'])}-seed{spec['seed_number']}-{trial.trial_id}"
 
 
 def _tune(config, space, folder, name, e, total, console):
@@ -234,11 +252,23 @@ def conclude(e: ex.Experiment, folder: Path) -> None:
                             "seed": row["seed"], **block, "env_steps": row["env_steps"], "wall_s": row["time_s"],
                             "env_steps_per_s": row["env_steps"] / row["time_s"] if row["time_s"] else float("nan")}
                            for row in finished for block in row["scores"]])
-    for name, table in (("curves", curves), ("scores", scores)):
+    collected = pd.DataFrame([{"trial": row["trial"], "algorithm": row["algorithm"], "kind": row["kind"],
+                               "runs": e.population.replications, "t": t, "mean": mean, "sd": sd, "high": high}
+                              for row in finished for t, mean, sd, high in row.get("curve") or []])
+    shown = pd.DataFrame([{"algorithm": row["algorithm"], "trial": row["trial"], "action": action, "count": count}
+                          for row in finished for action, count in enumerate(row.get("shown") or [])])
+    tables = {"curves": curves, "scores": scores, "regret": collected, "shown": shown}
+    for name, table in tables.items():
+        if table.empty and name in ("regret", "shown"):
+            continue
         part = folder / f"{name}.parquet.part"
         table.to_parquet(part)
         os.replace(part, folder / f"{name}.parquet")
     write_whole(folder / "experiment.yaml", yaml.safe_dump(e.model_dump(), sort_keys=False))
+    _problem(e, folder)
+    maps = {row["algorithm"]: row["map"] for row in finished if row.get("map") and row["seed"] == 0}
+    if maps:
+        write_whole(folder / "maps.json", json.dumps(maps))
     _calibrate(e, folder, scores)
     _stories(e, folder, finished, scores)
     if e.estimates:
@@ -256,6 +286,20 @@ def keep_last_checkpoints(folder: Path) -> None:
             shutil.copytree(saved[-1], target)
         for old in saved[:-1]:
             shutil.rmtree(old)
+
+
+def _problem(e, folder):
+    """What is known of the problem beforehand: Lai & Robbins' constant, the optima of agents that go on exploring."""
+    from . import exact
+    from .workers import make_env
+
+    env, known = make_env(e.env.id, e.env.params, 1), {}
+    if (slope := getattr(env, "lai_robbins", lambda: None)()) is not None:
+        known["lai_robbins"] = slope
+    if hasattr(env, "mdp"):
+        known |= {"soft_optima": exact.soft_optima(e, env), "optimum": exact.optimal_map(env)}
+    if known:
+        write_whole(folder / "problem.json", json.dumps(known))
 
 
 def _calibrate(e, folder, scores):

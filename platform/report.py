@@ -7,6 +7,7 @@ import functools
 import json
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import pandas as pd
 import yaml
 
 from . import verdict
-from .figures import GREY, PALETTE, figures
+from .figures import GREY, PALETTE, figures, standalone
 
 LEARNERS = ("ours", "rllib")
 KINDS = {"ours": "ours", "rllib": "RLlib", "reference": "reference", "bound": "upper bound"}
@@ -39,6 +40,10 @@ class Results:
         if "stage" in scores:
             scores = scores[scores.stage == "test"]
         self.scores = scores.drop_duplicates(["trial", "seed", "block"], keep="last")
+        self.regret = self._table("regret.parquet", ["trial", "algorithm", "kind", "runs", "t", "mean", "sd", "high"])
+        self.shown = self._table("shown.parquet", ["algorithm", "trial", "action", "count"])
+        self.problem = self._json("problem.json") or {}
+        self.maps = self._json("maps.json") or {}
         self.users = self.scores.groupby("block").users.first().sort_index().astype(float)           # [B]
 
     def _json(self, name: str):
@@ -51,8 +56,54 @@ class Results:
         return table if set(columns) <= set(table.columns) else pd.DataFrame(columns=columns)
 
     @property
+    def measure(self) -> str:
+        """session: the final policy on held-out users; collected, regret: what happened while learning."""
+        return self.experiment.get("score") or "session"
+
+    @property
+    def exact(self) -> bool:
+        """Whether scores are computed instead of sampled from users."""
+        return "exact" in self.scores and len(self.scores) > 0 and bool((self.scores.exact == True).all())  # noqa: E712
+
+    @property
+    def sign(self) -> int:
+        """−1 where less is better.  Scores are kept as "more is better" (minus the regret) and shown with this sign."""
+        return -1 if self.measure == "regret" else 1
+
+    @property
+    def runs_each(self) -> int:
+        """Independent learners in one trial."""
+        return int((self.experiment.get("population") or {}).get("replications") or 1)
+
+    @property
     def unit(self) -> str:
-        return "likes" if str(self.experiment.get("env", {}).get("id", "")).startswith("recloop/Logged") else "return"
+        if self.measure != "session":
+            return {"regret": "regret", "collected": "reward"}[self.measure]
+        env_id = str(self.experiment.get("env", {}).get("id", ""))
+        return "likes" if env_id.startswith("recloop/Logged") else "return"
+
+    @property
+    def live(self) -> bool:
+        """Whether the reference stands for the policy in use: users are fitted to its log."""
+        return self.unit == "likes"
+
+    @property
+    def per(self) -> str:
+        """What follows the unit."""
+        budget = int(self.experiment["budget"]["env_steps"]) // self.runs_each
+        return {"session": "per session", "collected": "per step, exploration included",
+                "regret": f"after {budget:,} interactions"}[self.measure]
+
+    def sample(self, runs) -> str:
+        """How much stands behind a comparison, in words."""
+        held_out = f", {int(self.users.sum()):,} held-out users" if self.measure == "session" else ""
+        return f"{int(runs):,} {'runs' if self.runs_each > 1 else 'seeds'}{held_out}"
+
+    def facing(self, found: verdict.Interval) -> verdict.Interval:
+        """An interval of "more is better" scores as it is shown."""
+        if self.sign > 0:
+            return found
+        return found._replace(mean=-found.mean, low=-found.high, high=-found.low)
 
     @property
     def teaches(self) -> bool:
@@ -89,6 +140,11 @@ class Results:
     def bound(self) -> str | None:
         return next((label for label, kind in self.kinds.items() if kind == "bound"), None)
 
+    @property
+    def top(self) -> str | None:
+        """What is 100 % of the way."""
+        return "no regret" if self.measure == "regret" else self.bound
+
     def runs(self, label: str) -> np.ndarray:
         """``[S, B]``: the complete runs of one row; a run without a score on every block is left out (and noted)."""
         rows = self.scores[self.scores.algorithm == label]
@@ -102,7 +158,8 @@ class Results:
     def ends(self) -> tuple[float, float]:
         """What counts as 0 and as 1: random and the bound (without one: the best row); NaN where random is missing."""
         means = {label: float(self.per_run(label).mean()) for label in self.kinds if len(self.runs(label))}
-        high = means.get(self.bound or "", max(means.values(), default=math.nan))
+        best = 0.0 if self.measure == "regret" else max(means.values(), default=math.nan)
+        high = means.get(self.bound or "", best)
         return means.get(self.random or "", math.nan), high
 
 
@@ -110,8 +167,9 @@ class Results:
 def leaderboard(folder: str | Path | Results) -> pd.DataFrame:
     """One row per algorithm, best first (in the experiment's order where the log teaches nothing).
 
-    mean, low, high: return of a session with the 95 % interval; share: of the way from random to the bound;
-    share_reference: from random to today's policy; difference…: to today's policy, paired over users.
+    mean, low, high: the score (return of a session, reward a step, or regret) with the 95 % interval; share: of the
+    way from random to the bound; share_reference: from random to today's policy; difference…: to that, paired over
+    users.
     """
     r = folder if isinstance(folder, Results) else Results(folder)
     zero, one = r.ends()
@@ -122,14 +180,15 @@ def leaderboard(folder: str | Path | Results) -> pd.DataFrame:
         if not len(runs):
             continue
         own = verdict.level_of(runs, users)
-        row: dict[str, Any] = {"algorithm": label, "kind": kind, "seeds": len(runs), "mean": own.mean, "low": own.low,
-                               "high": own.high, "share": float(verdict.normalise(own.mean, zero, one)),
+        mean, low, high = r.facing(own)[:3]
+        row: dict[str, Any] = {"algorithm": label, "kind": kind, "seeds": len(runs), "mean": mean, "low": low,
+                               "high": high, "share": float(verdict.normalise(own.mean, zero, one)),
                                "share_reference": math.nan}
         gap = verdict.Interval(math.nan, math.nan, math.nan)
         if len(today) and label != r.reference:
             gap = verdict.difference(runs, today, users)
             row["share_reference"] = float(verdict.normalise(own.mean, zero, own.mean - gap.mean))
-        row |= {"difference": gap.mean, "difference_low": gap.low, "difference_high": gap.high}
+        row |= dict(zip(("difference", "difference_low", "difference_high"), r.facing(gap)[:3], strict=True))
         trials = r.scores[r.scores.algorithm == label].drop_duplicates(["trial", "seed"])
         for name in ("env_steps", "env_steps_per_s", "wall_s"):
             row[name] = float(trials[name].mean()) if name in trials and kind in LEARNERS else math.nan
@@ -137,7 +196,7 @@ def leaderboard(folder: str | Path | Results) -> pd.DataFrame:
     if not rows:
         raise ValueError(f"{r.folder / 'scores.parquet'}: no run has a final score, so there is nothing to report")
     table = pd.DataFrame(rows)
-    return table.sort_values("mean", ascending=False, ignore_index=True, kind="stable") if r.teaches else table
+    return table.sort_values("mean", ascending=r.sign < 0, ignore_index=True, kind="stable") if r.teaches else table
 
 
 class Answer(NamedTuple):
@@ -153,7 +212,8 @@ def answer(folder: str | Path) -> str:
 
 def judge(r: Results, board: pd.DataFrame) -> Answer:
     """The answer.  The best of k learners is judged at level 1 − .05/k: it was picked by the scores it is judged by."""
-    learners = board[board.kind.isin(LEARNERS) & (board.algorithm != r.reference)].sort_values("mean", ascending=False)
+    learners = board[board.kind.isin(LEARNERS) & (board.algorithm != r.reference)]
+    learners = learners.sort_values("mean", ascending=r.sign < 0)
     if not r.teaches:
         why = str(r.calibration.get("why", "")).rstrip(".")
         return Answer("unranked", "This log teaches nothing about who likes what, so nobody is ranked"
@@ -161,17 +221,17 @@ def judge(r: Results, board: pd.DataFrame) -> Answer:
     if learners.empty:
         return Answer("open", "No learner has finished, so the question stays open.")
     best, k = learners.iloc[0], len(learners)
-    name, show, unit = best.algorithm, number(board), f"{r.unit} per session"
+    name, show, unit = best.algorithm, number(board), f"{r.unit} {r.per}"
     if r.reference is None or not len(r.runs(r.reference)):
         way = f", {percent(best.share)} of the way from {r.random} to {r.bound}" if r.bound and r.random else ""
         return Answer("open", f"There is no policy of today to compare with: the best learner is {name} with "
                               f"{show(best['mean'])} {unit} (95 % interval {span(best.low, best.high, show)}){way}.")
     gap = verdict.difference(r.runs(name), r.runs(r.reference), r.users.to_numpy(), 1 - 0.05 / k)
-    against = f"{show(best['mean'])} against {show(best['mean'] - gap.mean)} {unit}"
-    sure = (f"95 % interval of the difference {span(gap.low, gap.high, functools.partial(signed, show=show))}"
-            + (f", allowing for the choice among {k} learners" if k > 1 else "")
-            + f"; {best.seeds} seeds, {int(r.users.sum()):,} held-out users")
-    policy = f"today's policy ({r.reference})"
+    shown = r.facing(gap)
+    against = f"{show(best['mean'])} against {show(best['mean'] - shown.mean)} {unit}"
+    sure = (f"95 % interval of the difference {span(shown.low, shown.high, functools.partial(signed, show=show))}"
+            + (f", allowing for the choice among {k} learners" if k > 1 else "") + f"; {r.sample(best.seeds)}")
+    policy = f"today's policy ({r.reference})" if r.live else r.reference
     way = "" if math.isnan(best.share_reference) or best.share_reference >= 1 else \
         f"; it covers {percent(best.share_reference)} of the way from {r.random} to {r.reference}"
     if best.seeds < 2:
@@ -192,13 +252,16 @@ def print_leaderboard(folder: str | Path, console) -> None:
     r = Results(folder)
     board = leaderboard(r)
     show = number(board)
-    title = f"{r.unit} per session of {int(r.users.sum()):,} held-out users, 95 % intervals"
+    of = f" of {int(r.users.sum()):,} held-out users" if r.measure == "session" else ""
+    title = f"{r.unit} {r.per}{of}, 95 % intervals"
     title += "" if r.teaches else " (no ranking: the log teaches nothing)"
     out = Table(title=title, box=None, padding=(0, 1, 0, 0), title_justify="left", header_style="bold")
-    columns = ["algorithm", r.unit, "interval", "way", "to today's", "its interval", "seeds", "steps/s", "time"]
+    runs = "runs" if r.runs_each > 1 else "seeds"
+    other = "to today's" if r.live else "difference"
+    columns = ["algorithm", r.unit, "interval", "way", other, "its interval", runs, "steps/s", "time"]
     wide = console.width >= 100
     for name in columns:
-        if wide or name not in ("its interval", "seeds"):
+        if wide or name not in ("its interval", runs):
             out.add_column(name, justify="left" if name in ("algorithm", "interval", "its interval") else "right",
                            no_wrap=name != "algorithm", min_width=12 if name == "algorithm" else None)
     for row in board.itertuples():
@@ -209,8 +272,9 @@ def print_leaderboard(folder: str | Path, console) -> None:
                     gap(row.difference) if known else "", *(more if wide else []), rate(row.env_steps_per_s),
                     duration(row.wall_s), style=style)
     console.print(out)
-    notes = [f"way: from {r.random} (0 %) to {r.bound} (100 %)"] if r.random and r.bound else []
-    notes += [f"to today's: difference to {r.reference}, paired over users"] if r.reference else []
+    notes = [f"way: from {r.random} (0 %) to {r.top} (100 %)"] if r.random and r.top else []
+    paired = ", paired over users" if r.measure == "session" else ""
+    notes += [f"{other}: to {r.reference}{paired}"] if r.reference else []
     console.print("; ".join(notes), style="dim")
 
 
@@ -299,17 +363,19 @@ def trial_table(r: Results) -> list[dict[str, Any]]:
     """Every trial that reported anything, whether it finished or not."""
     last = r.curves.sort_values("iteration", kind="stable").groupby("trial").last() if len(r.curves) else pd.DataFrame()
     rows = {}
-    for (trial, seed), part in r.scores.groupby(["trial", "seed"], sort=False):
-        first, complete = part.iloc[0], len(part) == len(r.users) and part.return_mean.notna().all()
-        rows[trial] = {"trial": trial, "seed": seed, "algorithm": first.algorithm, "kind": first.kind,
-                       "score": float(np.average(part.return_mean, weights=part.users)) if complete else math.nan,
+    for trial, part in r.scores.groupby("trial", sort=False):
+        first, complete = part.iloc[0], len(part) >= len(r.users) and part.return_mean.notna().all()
+        score = r.sign * float(np.average(part.return_mean, weights=part.users)) if complete else math.nan
+        rows[trial] = {"trial": trial, "seed": first.seed // r.runs_each, "algorithm": first.algorithm,
+                       "kind": first.kind, "score": score,
                        "env_steps": first.get("env_steps"), "wall_s": first.get("wall_s"),
                        "state": "finished" if complete else "incomplete: left out"}
     for trial, row in last.iterrows():
         entry = rows.setdefault(trial, {"trial": trial, "seed": row.seed, "algorithm": row.algorithm, "kind": row.kind,
                                         "score": math.nan, "env_steps": row.env_steps, "wall_s": row.get("time_s"),
                                         "state": "no final score"})
-        entry["validation"] = row.get("eval/return_mean")
+        last = row.get("eval/return_mean")
+        entry["validation"] = None if last is None else r.sign * last
     order = {label: i for i, label in enumerate(r.kinds)}
     return sorted(rows.values(), key=lambda row: (order.get(row["algorithm"], len(order)), row["seed"]))
 
@@ -330,8 +396,11 @@ def notes(r: Results, board: pd.DataFrame, trials: list[dict]) -> list[str]:
     if r.failed:
         found.append("some trials ended with an error; errors.txt in the results folder has the tracebacks")
     if (learners.seeds == 1).any():
-        found.append("a learner with one seed: its interval speaks of other users only, not of other runs")
-    if len(r.users) == 1:
+        found.append("a learner with one seed: its interval speaks of other users only, not of other runs"
+                     if r.measure == "session" else "a learner with one run has no interval")
+    if r.exact:
+        found.append("scores are exact expected returns (dynamic programming): the intervals speak of other runs")
+    elif len(r.users) == 1 and r.measure == "session":
         found.append("one block of users: the intervals speak of other runs only, not of other users")
     steps = learners.env_steps.dropna()
     if len(steps) and steps.max() > 1.01 * steps.min():
@@ -349,7 +418,7 @@ def write_report(folder: str | Path) -> Path:
                                 trim_blocks=True, lstrip_blocks=True)
     source.filters |= {"show": show, "signed": functools.partial(signed, show=show), "percent": percent, "rate": rate,
                        "whole": whole, "duration": duration, "fixed": fixed, "plus": functools.partial(fixed, sign="+")}
-    best = board[board.kind.isin(LEARNERS)].sort_values("mean", ascending=False)
+    best = board[board.kind.isin(LEARNERS)].sort_values("mean", ascending=r.sign < 0)
     page = source.get_template("report.html.j2").render(
         r=r, e=r.experiment, m=r.machine, c=r.calibration, answer=judge(r, board), board=board.to_dict("records"),
         best=None if best.empty else best.iloc[0].to_dict(), kinds=KINDS, figures=figures(r, board),
@@ -361,6 +430,43 @@ def write_report(folder: str | Path) -> Path:
     part.write_text(page, encoding="utf-8")
     os.replace(part, target)
     return target
+
+
+def write_figures(folder: str | Path, target: str | Path) -> list[Path]:
+    """Write the figures as SVG files and the leaderboard as Markdown into ``target``; returns their paths.
+
+    Pages (Markdown) beside ``target`` that mark a place for this table, from ``<!-- table NAME -->`` to
+    ``<!-- end -->``, get the new one.
+    """
+    r, target = Results(folder), Path(target)
+    board, name = leaderboard(r), r.experiment["name"]
+    show = number(board)
+    target.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for kind, picture in figures(r, board).items():
+        paths.append(target / f"{name}-{kind}.svg")
+        paths[-1].write_text(standalone(picture))
+    runs = "runs" if r.runs_each > 1 else "seeds"
+    versus = f"difference to {r.reference or '–'} | its interval"
+    table = [f"| algorithm | {r.unit} {r.per} | 95 % interval | {versus} | {runs} |", "|---|---|---|---|---|---|"]
+    for row in board.itertuples():
+        gap = functools.partial(signed, show=show)
+        between = span(row.difference_low, row.difference_high, gap) if not math.isnan(row.difference) else "–"
+        own = f"{show(row.mean)} | {span(row.low, row.high, show)}"
+        table.append(f"| {row.algorithm} | {own} | {gap(row.difference)} | {between} | {row.seeds:,} |")
+    paths.append(target / f"{name}.md")
+    command = f"`python -m platform.tune {name}`"
+    paths[-1].write_text("\n".join([f"# {r.experiment.get('question') or name}", "", answer(folder), "", *table, "",
+                                    f"Printed by {command}, {r.experiment['budget']['env_steps']:,} steps a trial on "
+                                    f"`{r.experiment['env']['id']}`.", ""]))
+    place = re.compile(rf"(<!-- table {re.escape(name)} -->\n).*?(<!-- end -->)", re.S)
+    for page in sorted(target.resolve().parent.glob("*.md")):
+        old = page.read_text()
+        new = place.sub(lambda found: found[1] + "\n".join(table) + "\n" + found[2], old)
+        if new != old:
+            page.write_text(new)
+            paths.append(page)
+    return paths
 
 
 def session_length(r: Results) -> str:

@@ -6,12 +6,15 @@ or `platform.baselines.Baseline` (RLlib).  Both report the same numbers at the s
 import time
 from typing import Any
 
+import numpy as np
 from ray import tune
 
 from custom_algos.core import Algorithm, Transition, concat
 
-from . import checkpoint, evaluation
-from .estimates import estimate
+from . import checkpoint, evaluation, exact, logbook
+from .estimates import estimate, fitted_q
+from .experiment import BEHAVIOUR
+from .tally import Tally
 from .workers import Fleet, LocalFleet, Spec, make_algorithm, make_env, make_fleet, one_thread
 
 
@@ -22,17 +25,22 @@ class Ours:
     """
 
     def __init__(self, trial: dict[str, Any]):
-        self.trial, self.env_steps, self.iteration, self.wall, self.regret = trial, 0, 0, 0.0, 0.0
+        self.trial, self.env_steps, self.iteration, self.wall = trial, 0, 0, 0.0
         self.spec = Spec(trial["env_id"], trial["env_params"], trial["name"], trial["params"], trial["seed"],
                          trial["shards"], trial["users_per_shard"])
         self.algorithm: Algorithm | None = None
         self.fleet: LocalFleet | Fleet | None = None
+        self.tally: Tally | None = None
         if trial["name"] == "oracle":
             return
-        one = make_env(self.spec.env_id, self.spec.env_params, 1)
+        one = self.one = make_env(self.spec.env_id, self.spec.env_params, 1)
         self.algorithm = make_algorithm(self.spec, one)
-        if trial["from_log"]:
-            self.algorithm.learn(Transition(**one.log_batch()))
+        self.tally = Tally(trial["replications"], trial["budget"], int(getattr(one.single_action_space, "n", 0)))
+        if trial["label"] == BEHAVIOUR:
+            self.algorithm = logbook.load_policy(trial["log"], self.spec, one)
+        elif trial["from_log"]:
+            log = logbook.read_batch(trial["log"], one) if trial.get("log") else Transition(**one.log_batch())
+            self.algorithm.learn(log)
         if trial["budget"]:
             self.fleet = make_fleet(self.spec, trial["workers"])
 
@@ -43,13 +51,14 @@ class Ours:
         sums: dict[str, float] = {}
         rows, learnt, start = 0, {}, time.monotonic()
         while self.env_steps < mark:
-            assert self.algorithm and self.fleet             # a trial with a budget has both
+            assert self.algorithm and self.fleet and self.tally       # a trial with a budget has all three
             steps = min(self.algorithm.rollout_steps, -(-(self.trial["budget"] - self.env_steps) // users))
             shards = self.fleet.collect(self.algorithm.policy_state(), self.iteration, steps)
             batch = concat([part for part, _ in shards]) if len(shards) > 1 else shards[0][0]
-            for _, totals in shards:
-                for name, value in totals.items():
-                    sums[name] = sums.get(name, 0.0) + value
+            totals = {name: np.concatenate([part[name] for _, part in shards]) for name in shards[0][1]}      # [N]
+            self.tally.add(batch, totals)
+            for name, value in totals.items():
+                sums[name] = sums.get(name, 0.0) + float(value.sum())
             with learner_threads(self.trial["learner_threads"]):
                 learnt = self.algorithm.learn(batch)
             self.iteration += 1
@@ -57,15 +66,16 @@ class Ours:
             rows += batch.reward.size
         elapsed = time.monotonic() - start
         self.wall += elapsed
-        self.regret += sums.get("regret", 0.0)
         result = {"env_steps": self.env_steps, "time_s": self.wall, "updates": self.iteration,
                   "rollout/reward_mean": sums["reward"] / rows if rows else float("nan"),
                   "time/env_steps_per_s": rows / elapsed if rows else float("nan"),
                   **{f"train/{name}": float(value) for name, value in learnt.items()}}
+        if sums.get("sessions"):
+            result["rollout/return_mean"] = sums["reward"] / sums["sessions"]
+        if self.algorithm and hasattr(self.one, "mdp"):
+            result |= exact.gap(self.one, self.algorithm)
         if "expected_reward" in sums:
             result["rollout/expected_reward_mean"] = sums["expected_reward"] / rows
-        if "regret" in sums:
-            result["rollout/regret"] = self.regret
         return result
 
     @property
@@ -75,16 +85,17 @@ class Ours:
 
     def save(self, folder: str) -> None:
         checkpoint.save(folder, {
-            "counters": {"env_steps": self.env_steps, "iteration": self.iteration, "wall": self.wall,
-                         "regret": self.regret},
+            "counters": {"env_steps": self.env_steps, "iteration": self.iteration, "wall": self.wall},
+            "tally": self.tally.state() if self.tally else {},
             "algorithm": self.algorithm.state_dict() if self.algorithm else {},
             "shards": self.fleet.get_state() if self.fleet else []})
 
     def load(self, folder: str) -> None:
         saved = checkpoint.load(folder)
         self.env_steps, self.iteration = saved["counters"]["env_steps"], saved["counters"]["iteration"]
-        self.wall, self.regret = saved["counters"]["wall"], saved["counters"]["regret"]
-        if self.algorithm:
+        self.wall = saved["counters"]["wall"]
+        if self.algorithm and self.tally:
+            self.tally.load(saved["tally"])
             self.algorithm.load_state_dict(saved["algorithm"])
         if self.fleet:
             self.fleet.set_state(saved["shards"])
@@ -140,18 +151,34 @@ class Race(tune.Trainable):
         trial, start = self.trial, time.monotonic()
         result = {"trial": trial["label"], "kind": trial["kind"], "seed": trial["seed_number"], **self.side.step()}
         done = result["env_steps"] >= trial["budget"]
+        if done and isinstance(self.side, Ours) and hasattr(self.side.algorithm, "action_values"):
+            result["map"] = exact.grid_map(self.side.one, self.side.policy)
+        if done and self.side.tally:
+            result |= {"curve": self.side.tally.curve, "shown": self.side.tally.shown.tolist()}
+        if trial["score"] != "session":
+            return result | self._collected(done) | {"time/wall_s": time.monotonic() - start, "done": bool(done)}
+        explores = trial["label"] == BEHAVIOUR             # the log's policy is judged as it was when it wrote the log
         rows = evaluation.score(trial["env_id"], trial["env_params"], self.side.policy, "validation",
-                                trial["validation_users"])
+                                trial["validation_users"], explores)
         result["eval/return_mean"] = evaluation.mean_return(rows)
         if done and trial["test_users"]:
             result["scores"] = evaluation.score(trial["env_id"], trial["env_params"], self.side.policy, "test",
-                                                trial["test_users"])
-            if trial["estimates"] and trial["kind"] != "bound":
+                                                trial["test_users"], explores)
+            judged = ("ours",) if trial.get("log") else ("ours", "rllib", "reference")
+            if trial["estimates"] and trial["kind"] in judged:
                 one = make_env(trial["env_id"], trial["env_params"], 1)
-                result["estimates"] = estimate(one, self.side.policy, trial["estimates"])
+                result["estimates"] = fitted_q(one, self.side.policy, logbook.held_out(trial["log"])) \
+                    if trial.get("log") else estimate(one, self.side.policy, trial["estimates"])
             if trial["tell_story"]:
                 result["story"] = evaluation.story(trial["env_id"], trial["env_params"], self.side.policy)
         return result | {"time/wall_s": time.monotonic() - start, "done": bool(done)}
+
+    def _collected(self, done: bool) -> dict[str, Any]:
+        """What was collected on the way is the score: nobody has to be evaluated."""
+        measure, tally = self.trial["score"], self.side.tally
+        assert tally                                         # rows that collect nothing are refused before Ray starts
+        found: dict[str, Any] = {"eval/return_mean": float(tally.score(measure).mean())}
+        return found | ({"scores": tally.rows(measure, self.trial["seed_number"])} if done else {})
 
     def save_checkpoint(self, checkpoint_dir):
         self.side.save(checkpoint_dir)

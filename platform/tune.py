@@ -2,9 +2,6 @@
 import argparse
 import os
 import sys
-import traceback
-
-RLLIB_RATE = 3_000                                        # measured with quickstart.yaml, one quiet core
 
 EPILOG = """exit status: 0 all trials finished, 1 a trial failed, 2 something to mend before it can run.
 examples:
@@ -22,6 +19,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--list", action="store_true", help="list the shipped experiments, environments and algorithms")
     p.add_argument("--dry-run", action="store_true",
                    help="check everything and print the resolved experiment and its trials")
+    p.add_argument("--chapter", type=int, metavar="N", help="run every shipped experiment of chapter N of docs/path")
+    p.add_argument("--figures", metavar="DIR", help="also write the figures (SVG) and the leaderboard (Markdown) here")
     p.add_argument("--smoke", action="store_true", help="one seed, a few steps: does it run at all?")
     p.add_argument("--resume", metavar="RUN", help="continue the run in this results folder")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
@@ -36,10 +35,13 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Everything the command does; returns the exit status."""
     args = parser().parse_args(arguments)
+    from . import terminal
     from .experiment import Problem
 
     try:
-        return _list() if args.list else _run(args)
+        if args.list:
+            return terminal.list_all()
+        return _chapter(args) if args.chapter is not None else _run(args)
     except Problem as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
@@ -48,23 +50,21 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _list() -> int:
-    import custom_algos
-    import envs
+def _chapter(args) -> int:
+    from . import experiment
 
-    from .experiment import shipped
-
-    print("experiments:")
-    for name, path in shipped().items():
-        print(f"  {name:16} {path.read_text().splitlines()[0].lstrip('# ')}")
-    print("environments:", *envs.MODELS, sep="\n  ")
-    print("algorithms:", *custom_algos.ALGORITHMS, sep="\n  ")
-    print("RLlib baselines (rllib: NAME):\n  PPO, APPO, IMPALA, DQN, SAC")
-    return 0
+    if args.experiment or args.resume or args.out or args.data:
+        raise experiment.Problem("--chapter runs several experiments: leave out EXPERIMENT, --resume, --out and --data")
+    worst = 0
+    for name in experiment.of_chapter(args.chapter):
+        args.experiment = name
+        worst = max(worst, _run(args))
+        print()
+    return worst
 
 
 def _run(args) -> int:
-    from . import experiment, race
+    from . import experiment, race, terminal
 
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
     if args.resume and (args.experiment or args.set or args.data or args.out or args.smoke):
@@ -79,7 +79,7 @@ def _run(args) -> int:
         plan = experiment.check_resources(e, args.experiment or "quickstart", experiment.cpus(e))
     trials = experiment.trials(e, "final")
     if args.dry_run:
-        return _dry_run(e, trials, plan)
+        return terminal.dry_run(e, trials, plan)
     if args.address:
         race.reachable(args.address)
     from pathlib import Path
@@ -88,60 +88,14 @@ def _run(args) -> int:
 
     folder = Path(args.resume).resolve() if args.resume else race.new_folder(e, args.out)
     console = Console(highlight=False)
-    _introduce(console, e, trials, plan, folder)
+    terminal.introduce(console, e, trials, plan, folder)
     status = 0
     try:
         race.run(e, folder, console, args.address)
     except race.Failed as failed:
         console.print(f"[red]some trials failed[/red]; the rest is reported.\n{failed}", markup=True, soft_wrap=True)
         status = 1
-    return max(status, _conclude(console, folder, args.verbose))
-
-
-def _introduce(console, e, trials, plan, folder) -> None:
-    learners = sorted({t["label"] for t in trials if t["budget"]})
-    console.print(f"[bold]{e.question or e.name}[/bold]")
-    console.print(f"{len(trials)} trials: {', '.join(learners)} × {e.seeds} seeds, "
-                  "and random, today's policy and the bounds once")
-    console.print(f"budget: {e.budget.env_steps:,} real env steps a trial on {e.env.id}; "
-                  f"{e.population.shards * e.population.users_per_shard} users at a time; "
-                  f"scored on {e.population.eval_users:,} held-out users")
-    if any(t["kind"] == "rllib" for t in trials):
-        console.print(f"          set by the slowest row: RLlib's PPO makes about {RLLIB_RATE:,} env steps/s on one "
-                      f"core, {e.budget.env_steps / RLLIB_RATE:.0f} s a seed")
-    console.print(f"resources: {plan}\nresults: {folder}", soft_wrap=True)
-
-
-def _dry_run(e, trials, plan) -> int:
-    import yaml
-
-    print(yaml.safe_dump(e.model_dump(), sort_keys=False))
-    from .experiment import trials as list_trials
-
-    for trial in list_trials(e, "search"):
-        print(f"search  {trial['label']:24} {e.search.trials} trials over {trial['space']}")
-    for trial in trials:
-        print(f"final   {trial['label']:24} seed {trial['seed_number']}  {trial['budget']:>10,} env steps  "
-              f"{trial['params']}")
-    print(f"resources: {plan}")
-    return 0
-
-
-def _conclude(console, folder, verbose) -> int:
-    from . import estimates, report
-
-    try:
-        report.print_leaderboard(folder, console)
-        console.print(f"\n[bold]{report.answer(folder)}[/bold]")
-        for line in estimates.lines(folder):
-            console.print(line, soft_wrap=True)
-        console.print(f"report: {report.write_report(folder)}", soft_wrap=True)
-    except (OSError, ValueError, KeyError) as error:
-        if verbose:
-            traceback.print_exc()
-        console.print(f"[red]no report[/red]: {error} (folder {folder})")
-        return 1
-    return 0
+    return max(status, terminal.conclude(console, folder, args.verbose, args.figures))
 
 
 if __name__ == "__main__":

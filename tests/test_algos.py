@@ -15,7 +15,7 @@ from custom_algos.rollout import make_rng
 from platform import checkpoint
 
 ACTIONS, USERS = 4, 6
-SEES = spaces.Box(-1, 1, (3,))
+SEES = (spaces.Box(-1, 1, (3,)), spaces.MultiDiscrete([3, 2]))       # the first that an algorithm takes
 ITEMS = np.random.default_rng(5).normal(size=(ACTIONS, 2)).astype(np.float32)
 VISITORS = 20_000                                # users in front of one observation, to count what they are shown
 
@@ -25,13 +25,29 @@ def name(request):
     return request.param
 
 
-def build(name, seed=1, action_space=None, sees=SEES, items=None, **params):
+@lru_cache
+def sees(name):
+    """The first space of `SEES` that the algorithm takes; one that it refuses it must name."""
+    for space in SEES:
+        try:
+            find_algorithm(name)(space, spaces.Discrete(ACTIONS))
+        except ValueError as error:
+            assert str(space) in str(error)
+            continue
+        return space
+    raise AssertionError(f"{name} takes none of {SEES}")
+
+
+def build(name, seed=1, action_space=None, seen=None, items=None, **params):
     """The algorithm as it is registered, with its own defaults."""
     cls = find_algorithm(name)
-    return cls(sees, action_space or spaces.Discrete(ACTIONS), make_config(cls, params), seed, items=items)
+    config = make_config(cls, params)
+    return cls(seen or sees(name), action_space or spaces.Discrete(ACTIONS), config, seed, items=items)
 
 
-def observations(rng, users=USERS):
+def observations(algorithm, rng, users=USERS):
+    if isinstance(algorithm.obs_space, spaces.MultiDiscrete):
+        return rng.integers(algorithm.obs_space.nvec, size=(users, 2))
     return rng.uniform(-1, 1, (users, 3)).astype(np.float32)
 
 
@@ -46,12 +62,13 @@ def block(algorithm, rng, steps=None, users=USERS, masked=False, one_step=True):
     """What ``algorithm`` does in a world of noise: a Transition ``[T, N]``; rewards are 0 or 1, action 2 is good."""
     rows = []
     for _ in range(steps or max(algorithm.rollout_steps, 1)):
-        obs, mask = observations(rng, users), masks(rng, users) if masked else None
+        obs, mask = observations(algorithm, rng, users), masks(rng, users) if masked else None
         action, log_prob = algorithm.act(obs, rng, True, mask)
         reward = (rng.random(users) < np.where(action == 2, 0.7, 0.3)).astype(np.float32)
         ends = np.ones(users, bool) if one_step else rng.random(users) < 0.2
-        rows.append(Transition(obs, action, reward, observations(rng, users), ends, np.zeros(users, bool), log_prob,
-                               mask=mask, next_mask=mask))
+        after = observations(algorithm, rng, users)
+        rows.append(Transition(obs, action, reward, after, ends, np.zeros(users, bool), log_prob, mask=mask,
+                               next_mask=mask))
     return stack(rows)
 
 
@@ -101,7 +118,7 @@ def assert_same(left, right):
 @pytest.mark.parametrize("explore", [True, False])
 def test_act_gives_valid_actions_of_the_right_type(name, users, explore):
     for algorithm in (build(name), taught(name)):
-        action, log_prob = algorithm.act(observations(make_rng(3), users), make_rng(4), explore)
+        action, log_prob = algorithm.act(observations(algorithm, make_rng(3), users), make_rng(4), explore)
         assert (action.shape, action.dtype) == ((users,), np.int64)
         assert (log_prob.shape, log_prob.dtype) == ((users,), np.float32)
         assert ((action >= 0) & (action < ACTIONS)).all() and (np.isnan(log_prob) | (log_prob <= 1e-6)).all()
@@ -112,7 +129,7 @@ def test_masks_are_respected(name, explore):
     for algorithm in (build(name), taught(name)):
         rng = make_rng(6)
         mask = masks(rng, 3000)
-        action, log_prob = algorithm.act(observations(rng, 3000), rng, explore, mask)
+        action, log_prob = algorithm.act(observations(algorithm, rng, 3000), rng, explore, mask)
         assert mask[np.arange(3000), action].all()
         alone = log_prob[mask.sum(axis=1) == 1]
         assert (np.isnan(alone) | (abs(alone) < 1e-6)).all()                  # the only choice is certain
@@ -123,7 +140,7 @@ def test_masks_are_respected(name, explore):
 def test_propensities_are_the_frequencies(name, masked, learnt):
     """Many users in front of one observation: the share of every action is exp(log_prob), where that is known."""
     algorithm = taught(name) if learnt else build(name)
-    obs = np.tile(observations(make_rng(7), 1), (VISITORS, 1))
+    obs = np.tile(observations(algorithm, make_rng(7), 1), (VISITORS, 1))
     mask = np.tile([[True, False, True, True]], (VISITORS, 1)) if masked else None
     action, log_prob = algorithm.act(obs, make_rng(8), True, mask)
     known = ~np.isnan(log_prob)
@@ -141,7 +158,7 @@ def test_propensities_are_the_frequencies(name, masked, learnt):
 def test_every_user_tosses_its_own_coin(name):
     """Untaught and exploring, a crowd is not shown one and the same thing."""
     algorithm = build(name)
-    action, _ = algorithm.act(np.tile(observations(make_rng(7), 1), (2000, 1)), make_rng(9))
+    action, _ = algorithm.act(np.tile(observations(algorithm, make_rng(7), 1), (2000, 1)), make_rng(9))
     assert len(np.unique(action)) == ACTIONS
 
 
@@ -153,7 +170,7 @@ def test_slates_have_no_repeats_or_are_refused(name):
         assert str(space) in str(error)
         return
     for _ in range(3):
-        obs, rng = observations(make_rng(1), 50), make_rng(2)
+        obs, rng = observations(algorithm, make_rng(1), 50), make_rng(2)
         action, log_prob = algorithm.act(obs, rng)
         assert (action.shape, action.dtype, log_prob.shape) == ((50, 3), np.int64, (50,))
         assert all(len(set(slate)) == 3 for slate in action) and ((action >= 0) & (action < 5)).all()
@@ -255,7 +272,7 @@ def test_the_policy_alone_acts_identically(name, tmp_path):
     freeze(policy)
     copy, rng = build(name, seed=99), make_rng(4)
     copy.load_policy_state(policy)
-    obs, mask = observations(rng, 200), masks(rng, 200)
+    obs, mask = observations(algorithm, rng, 200), masks(rng, 200)
     for explore in (True, False):
         for allowed in (None, mask):
             assert_same(algorithm.act(obs, make_rng(5), explore, allowed), copy.act(obs, make_rng(5), explore, allowed))
@@ -277,7 +294,7 @@ def test_unknown_parameters_are_named(name):
 
 def test_it_runs_on_types_on_items_and_on_groups_of_users(name):
     """The other kinds of input that environments of the project have: Discrete observations, a static catalogue."""
-    algorithm = build(name, sees=spaces.Discrete(3), items=ITEMS)
+    algorithm = build(name, seen=spaces.Discrete(3), items=ITEMS)
     rng = make_rng(1)
     for _ in range(3):
         obs = rng.integers(3, size=(8, USERS))

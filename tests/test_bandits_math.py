@@ -90,7 +90,7 @@ def test_thompson_posterior_and_its_sampler():
     bandit.learn(rows([0, 0, 0, 2], [1, 1, 0, 0]))
     success, failure = bandit.posterior()
     assert success.tolist() == [[4, 2, 2]] and failure.tolist() == [[4, 3, 4]]
-    draws = bandit.draws(200_000, make_rng(1))
+    draws = bandit.draws(np.zeros(200_000, np.int64), make_rng(1))
     for a, (p, q) in enumerate([(4, 4), (2, 3), (2, 4)]):
         theta = draws[:, a] / (1.0 + draws[:, a])
         assert abs(theta.mean() - p / (p + q)) < 0.002
@@ -487,3 +487,48 @@ def test_linear_models_say_what_is_wrong(params, message):
 def test_a_bandit_config_is_shared_vocabulary():
     assert make_config(UCB, {"replications": "3", "alpha": "1e-1"}).alpha == 0.1
     assert BanditConfig().replications == 1
+
+
+@pytest.mark.parametrize(("name", "params"), [("ucb", {}), ("kl_ucb", {}), ("thompson", {}), ("epsilon_greedy", {}),
+                                              ("gaussian_thompson", {}), ("ucb", {"window": 7}),
+                                              ("thompson", {"discount": 0.9})])
+def test_statistics_per_context_are_separate_learners(name, params):
+    """Three contexts, one learner: its rows are those of three learners that each saw one context alone."""
+    cls, rng = find_algorithm(name), make_rng(3)
+    one = cls(spaces.Discrete(3), spaces.Discrete(4), make_config(cls, params | {"per_context": True}))
+    three = [cls(spaces.Discrete(3), spaces.Discrete(4), make_config(cls, params)) for _ in range(3)]
+    for _ in range(20):
+        obs = rng.integers(3, size=8)
+        action, reward = rng.integers(4, size=8), (rng.random(8) < 0.5).astype(np.float32)
+        def batch(rows, obs=obs, action=action, reward=reward):
+            ends = np.ones((1, len(rows)), bool)
+            return Transition(obs[None, rows], action[None, rows], reward[None, rows], obs[None, rows], ends, ~ends,
+                              np.zeros((1, len(rows)), np.float32))
+        one.learn(batch(np.arange(8)))
+        for c, learner in enumerate(three):
+            if (obs == c).any():
+                learner.learn(batch(np.flatnonzero(obs == c)))
+    np.testing.assert_allclose(one.count, np.concatenate([learner.count for learner in three]))
+    np.testing.assert_allclose(one.total, np.concatenate([learner.total for learner in three]))
+    greedy = one.act(np.arange(3), make_rng(0), explore=False)[0]
+    for action, learner in zip(greedy, three, strict=True):     # the best of its own context
+        value = learner.centre() if hasattr(learner, "centre") else learner.mean()
+        assert value[0, action] == value.max()
+    twin = cls(spaces.Discrete(3), spaces.Discrete(4), make_config(cls, params | {"per_context": True}))
+    twin.load_state_dict(one.state_dict())
+    obs = rng.integers(3, size=50)
+    np.testing.assert_array_equal(one.act(obs, make_rng(1))[0], twin.act(obs, make_rng(1))[0])
+
+
+def test_contexts_of_boxes_are_their_signs():
+    cls = find_algorithm("ucb")
+    learner = cls(spaces.Box(-1, 1, (3,)), spaces.Discrete(2), make_config(cls, {"per_context": True,
+                                                                                "replications": 2}))
+    assert learner.count.shape == (16, 2)
+    obs = np.array([[-1, -1, 1], [1, 1, 1], [0.2, -3, -1], [0, 0, 0]])
+    ends = np.ones((1, 4), bool)
+    learner.learn(Transition(obs[None], np.array([[0, 1, 0, 1]]), np.ones((1, 4), np.float32), obs[None], ends, ~ends,
+                             np.zeros((1, 4), np.float32)))
+    assert np.argwhere(learner.count).tolist() == [[4, 0], [7, 1], [8 + 0, 1], [8 + 1, 0]]
+    with pytest.raises(ValueError, match="per_context"):
+        cls(spaces.Box(-1, 1, (21,)), spaces.Discrete(2), make_config(cls, {"per_context": True}))

@@ -114,7 +114,23 @@ BROKEN = {
     "both ours and RLlib's": (change("algorithms", 0, "rllib", "PPO"), ["algorithms.0", "either name", "both"]),
     "neither ours nor RLlib's": (change("algorithms", 0, {"label": "x"}), ["algorithms.0", "either name", "neither"]),
     "equal labels": (change("algorithms", 0, "label", "eps"), ["'eps'", "different labels"]),
-    "label with a slash": (change("algorithms", 0, "label", "a/b"), ["'a/b'", "without '/'"]),
+    "labels that name the same folder": (lambda raw: raw["algorithms"].__setitem__(slice(None), [
+        {"name": "ucb", "label": "a/b"}, {"name": "ucb", "label": "a b"}]), ["'a/b'", "names of folders"]),
+    "unknown score": (change("score", "luck"), ["score", "'luck'", "'session', 'collected' or 'regret'"]),
+    "regret that nobody knows": (lambda raw: raw.update(env={"id": "recloop/Ladder-v0"}, score="regret"),
+                                 ["score = 'regret'", "recloop/Ladder-v0", "session, collected"]),
+    "replications that do not divide": (lambda raw: raw.update(score="regret", population={
+        "users_per_shard": 16, "replications": 5}), ["population.replications = 5", "16 users"]),
+    "replications over shards": (lambda raw: raw.update(score="regret", population={
+        "users_per_shard": 8, "shards": 2, "replications": 8}), ["replications", "one shard"]),
+    "replications of a final policy": (change("population", {"users_per_shard": 16, "replications": 8}),
+                                       ["population.replications = 8", "score: regret"]),
+    "replications in a row": (change(*EPS, {"replications": 8}), ["algorithms.1", "population.replications"]),
+    "a learner without replications": (lambda raw: raw.update(
+        score="regret", population={"users_per_shard": 16, "replications": 8}, algorithms=[{"name": "a2c"}]),
+        ["a2c", "has no replications", "seeds"]),
+    "RLlib's regret": (lambda raw: raw.update(score="regret", algorithms=[{"rllib": "PPO"}]),
+                       ["score = 'regret'", "RLlib PPO", "score: session"]),
     "name that is no folder": (change("name", "a/b"), ["name", "'a/b'"]),
     "unknown reference": (change("reference", "best"), ["reference", "'best'", "ucb, eps, random, popularity"]),
     "popularity without a log": (change("reference", "popularity"), ["reference", "popularity", "log"]),
@@ -124,6 +140,13 @@ BROKEN = {
                                                               estimates=["direct_method", "ips"]),
                                        ["estimates", "ips", "MovieLens", "propensities", "direct_method"]),
     "from_log without a log": (change("algorithms", 0, "from_log", True), ["algorithms.0", "from_log", "log"]),
+    "a view of other users": (change("algorithms", 0, "view", {"arms": "3"}), ["algorithms.0", "view.arms", "observe"]),
+    "a view that is none": (change("algorithms", 0, "view", {"observe": "all"}), ["algorithms.0", "'observe'", "all"]),
+    "offline without a log": (change("algorithms", 0, "online", False), ["algorithms.0", "online = false", "from_log"]),
+    "a log of an unknown policy": (change("log", {"name": "nobody", "rows": 5}), ["log (nobody)", "'nobody'"]),
+    "a policy that shows no rows": (change("log", {"name": "ucb", "rows": 0}), ["log.rows", "0", "greater than or"]),
+    "a log beside a log": (lambda raw: raw.update(env={"id": "recloop/Logged-v0"}, log={"name": "ucb", "rows": 5}),
+                           ["log (ucb)", "recloop/Logged-v0 needs no log"]),
     "missing data": (change("env", {"id": "recloop/Logged-v0", "params": {"path": "nowhere.parquet"}}),
                      ["nowhere.parquet", "no such file"]),
     "data that is no log": (change("env", {"id": "recloop/Logged-v0", "params": {"path": "text.csv"}}),
@@ -224,7 +247,7 @@ def test_several_mistakes_are_all_named(folder, capsys):
 # what is accepted -----------------------------------------------------------------------------------------------------
 def test_numbers_written_with_an_exponent_are_numbers(folder):
     text = ("name: a\nenv: {id: recloop/BernoulliBandit-v0, params: {prior_a: 1e0}}\nbudget: {env_steps: 2e3}\n"
-            "algorithms:\n  - {name: epsilon_greedy, params: {epsilon: 1e-3, replications: 1e0}}\n"
+            "algorithms:\n  - {name: epsilon_greedy, params: {epsilon: 1e-3, window: 1e0}}\n"
             "  - {name: a2c, params: {learning_rate: {loguniform: [1e-4, 3E-3]}}}\n"
             "  - {rllib: PPO, params: {lr: 5e-4}}\n")
     (folder / "mine.yaml").write_text(text)
@@ -381,6 +404,11 @@ def test_foreign_environments_and_foreign_algorithms_can_be_raced(folder, monkey
                                                                                                                 30)
     assert batch.action.shape == (30, 4) and batch.action.all() and batch.obs.shape == (30, 4, 4)
     # it falls after 8 to 11 steps
-    assert totals["reward"] == 120 and 8 <= totals["sessions"] <= 16
+    assert totals["reward"].sum() == 120 and 8 <= totals["sessions"].sum() <= 16
     raw["algorithms"][0]["params"] = {"pull": 1}
     refuse(capsys, [write(folder, raw)], "my_package:AlwaysRight", "params.pull", "valid are: push")
+
+
+def test_a_view_changes_what_a_row_sees_and_nobodys_life():
+    rows = {t["label"]: t["env_params"] for t in experiment.trials(experiment.read("ladder-values"), "final")}
+    assert rows["q_learning"] == {"observe": "coarse"} and rows["dqn"] == rows["oracle"] == {}

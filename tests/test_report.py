@@ -154,7 +154,7 @@ def test_curves_keep_the_last_of_a_repeated_report(tmp_path):
     pd.concat([curves, repeated]).to_parquet(tmp_path / "curves.parquet")
     kept = report.Results(tmp_path).curves
     assert len(kept) == len(curves)
-    x, mean, half, each, _ = band(kept[kept.algorithm == "ucb"], "eval/return_mean")
+    x, mean, half, each = band(kept[kept.algorithm == "ucb"], "eval/return_mean")
     np.testing.assert_array_equal(x, [16, 32, 48, 64])
     np.testing.assert_array_equal(each[:, 1], [6.0, 50.0])
     np.testing.assert_allclose(mean, [3.5, 28.0, 9.5, 12.5])
@@ -164,7 +164,7 @@ def test_curves_keep_the_last_of_a_repeated_report(tmp_path):
 def test_bands_meet_on_common_steps_and_do_not_extrapolate():
     curves = pd.DataFrame({"trial": ["a", "a", "b", "b", "b"], "env_steps": [0, 10, 5, 10, 20],
                            "y": [0.0, 10, 7, 12, 30]})
-    x, mean, half, each, _ = band(curves, "y")
+    x, mean, half, each = band(curves, "y")
     np.testing.assert_array_equal(x, [0, 5, 10, 20])
     np.testing.assert_array_equal(each, [[0, 5, 10, np.nan], [np.nan, 7, 12, 30]])
     np.testing.assert_array_equal(mean, [0, 6, 11, 30])
@@ -293,17 +293,34 @@ def test_page_without_random_oracle_and_reference(tmp_path):
     assert "the best learner is ucb" in words and "Way from" not in words
 
 
-def test_regret_and_unequal_budgets(tmp_path):
+def test_unequal_budgets(tmp_path):
     make(tmp_path, env="recloop/Bandit-v0", calibration=False)
-    curves = pd.read_parquet(tmp_path / "curves.parquet")
-    curves["rollout/regret"] = np.log(curves.env_steps) + curves.seed
-    curves.to_parquet(tmp_path / "curves.parquet")
     scores = pd.read_parquet(tmp_path / "scores.parquet")
     scores.loc[scores.kind == "rllib", "env_steps"] = 128
     scores.to_parquet(tmp_path / "scores.parquet")
-    text, words = page_of(tmp_path)
-    assert text.count("<svg") == 3 and "logarithmic time" in words
+    _, words = page_of(tmp_path)
     assert "did not take equally many environment steps: 64 to 128" in words
+
+
+def test_regret_is_less_is_better(tmp_path):
+    """Scores are minus the regret; the page shows regret, the least of it first, differences with their own sign."""
+    runs = {("random", "reference"): [[-100.0]], ("ab", "ours"): [[-50.0], [-60.0]],
+            ("ts", "ours"): [[-20.0], [-24.0]]}
+    make(tmp_path, runs, env="recloop/BernoulliBandit-v0", reference="ab", calibration=False)
+    saved = yaml.safe_load((tmp_path / "experiment.yaml").read_text()) | {"score": "regret"}
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(saved))
+    pd.DataFrame({"trial": "ts/0", "algorithm": "ts", "kind": "ours", "runs": 1, "t": [1, 10, 64],
+                  "mean": [1.0, 9.0, 20.0], "sd": 0.0, "high": [1.0, 9.0, 20.0]}
+                 ).to_parquet(tmp_path / "regret.parquet")
+    board = report.leaderboard(tmp_path).set_index("algorithm")
+    assert list(board.index) == ["ts", "ab", "random"] and list(board["mean"]) == [22.0, 55.0, 100.0]
+    np.testing.assert_allclose(board.share, [0.78, 0.45, 0.0])
+    ts = board.loc["ts"]                                      # variances 4 and 25: Welch's ν = 29²/(16 + 625) = 1.31
+    assert ts.difference == -33.0 and ts.difference_low < -33 < ts.difference_high
+    assert ts.difference_high - ts.difference_low == pytest.approx(2 * 7.33 * 29**0.5, rel=0.02)
+    assert "the best learner, ts, beats ab: 22.0 against 55.0 regret after 64" in report.answer(tmp_path)
+    text, words = page_of(tmp_path)
+    assert text.count("<svg") == 2 and "logarithmic time" in words and "to no regret" in words
 
 
 def test_tuning_trials_are_listed(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 import envs
-from envs.rng import bits, combine, integer, kernel_cache, mix, normal, session_key, uniform
+from envs.rng import bits, combine, integer, kernel_cache, mix, normal, normal_pair, session_key, uniform
 
 ROWS = 200_000
 
@@ -103,6 +103,15 @@ def test_normals_have_the_moments_and_the_tails_of_a_normal():
     assert stats.kstest(z, "norm").pvalue > 1e-3
     assert correlation(z[1:], z[:-1]) < 4
     assert correlation(z**2, draws(uniform, users=ROWS).ravel()) > 100        # one name, one coin
+
+
+def test_a_pair_of_normals_is_two_independent_ones():
+    keys = [named(5, user, 0) for user in range(20_000)]
+    x, y = np.array([normal_pair(key, 3, 1, 0) for key in keys]).T
+    assert all(normal(key, 3, 1, 0) == first for key, first in zip(keys[:50], x, strict=False))
+    assert stats.kstest(y, "norm").pvalue > 1e-3
+    assert correlation(x, y) < 4 and correlation(x**2, y**2) < 4 and correlation(abs(x), y) < 4
+    assert stats.kstest(np.arctan2(y, x) / (2 * np.pi) + .5, "uniform").pvalue > 1e-3          # no direction is special
 
 
 def test_integers_are_uniform_on_their_range():

@@ -31,6 +31,8 @@ class CountingConfig(BanditConfig):
     """Only the latest ``window`` observations of a learner count (0: all of them)."""
     discount: float = 1.0
     """γ: before an observation is added, counts and sums are multiplied by γ (1: nothing is forgotten)."""
+    per_context: bool = False
+    """Statistics of its own for every context: a Discrete value, or which of a Box's D entries are positive (2^D)."""
 
 
 class Rows(NamedTuple):
@@ -48,7 +50,7 @@ class Bandit(Algorithm):
     """Late rewards, slates and checkpoints; a subclass writes ``act`` and ``update(rows)``."""
 
     Config: ClassVar[type] = BanditConfig
-    looks: ClassVar[bool] = False                    # whether `update` needs the observations
+    looks: bool = False                              # whether `update` needs the observations
     ranks: ClassVar[bool] = True                     # whether it can fill a slate
     policy_arrays: ClassVar[tuple[str, ...]] = ()    # attributes that `act` reads
     learner_arrays: ClassVar[tuple[str, ...]] = ()   # attributes that only `update` reads
@@ -152,7 +154,10 @@ class Bandit(Algorithm):
 
 
 class CountingBandit(Bandit):
-    """State: ``count [R, A]`` and ``total [R, A]`` (sum of rewards), float64, possibly forgetting."""
+    """State: ``count [R, A]`` and ``total [R, A]`` (sum of rewards), float64, possibly forgetting.
+
+    With ``per_context`` each of C contexts is a learner of its own: R·C rows, row r·C + c.
+    """
 
     Config: ClassVar[type] = CountingConfig
     policy_arrays: ClassVar[tuple[str, ...]] = ("count", "total", "seen")
@@ -160,20 +165,36 @@ class CountingBandit(Bandit):
 
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
-        shape, window = (self.replications, self.actions), getattr(self.config, "window", 0)
+        self.contexts = number_of_contexts(obs_space) if getattr(self.config, "per_context", False) else 1
+        self.looks = self.contexts > 1
+        shape, window = (self.replications * self.contexts, self.actions), getattr(self.config, "window", 0)
         self.discount = getattr(self.config, "discount", 1.0)
         if window < 0 or not 0.0 < self.discount <= 1.0 or (window and self.discount < 1.0):
             raise ValueError(f"window = {window}, discount = {self.discount}: one of window >= 1, discount in (0, 1)")
         self.count, self.total = np.zeros(shape), np.zeros(shape)
-        self.seen = np.zeros(self.replications, np.int64)                    # observations so far
-        self.ring_action = np.zeros((self.replications, window), np.int64)   # the observations inside the window
-        self.ring_reward = np.zeros((self.replications, window))
+        self.seen = np.zeros(shape[0], np.int64)                             # observations so far
+        self.ring_action = np.zeros((shape[0], window), np.int64)            # the observations inside the window
+        self.ring_reward = np.zeros((shape[0], window))
 
-    def per_user(self, table: np.ndarray, n: int) -> np.ndarray:
-        """``[R, A] -> [N, A]``: every user sees its own learner's row (no copy where R = 1 or R = N)."""
-        if self.replications == 1:
+    def served(self, table: np.ndarray, obs) -> np.ndarray:
+        """``[R·C, A] -> [R, A]`` without contexts, ``[N, A]`` with them: the rows that serve these users."""
+        if self.contexts == 1:
+            return table
+        n = batch_size(obs)
+        return table[np.arange(n) // self.share(n) * self.contexts + context_of(obs)]
+
+    def per_user(self, table: np.ndarray, obs) -> np.ndarray:
+        """``[R·C, A] -> [N, A]``: every user sees the row that serves it (no copy where R = 1 or R = N)."""
+        table, n = self.served(table, obs), batch_size(obs)
+        if len(table) == 1:
             return np.broadcast_to(table, (n, self.actions))
-        return table if n == self.replications else np.repeat(table, self.share(n), axis=0)
+        return table if len(table) == n else np.repeat(table, self.share(n), axis=0)
+
+    def rows(self, batch):
+        rows = super().rows(batch)
+        if self.contexts == 1:
+            return rows
+        return rows._replace(learner=rows.learner * self.contexts + context_of(rows.obs))
 
     def update(self, rows: Rows):
         """Add counts and rewards per (learner, action)."""
@@ -183,6 +204,21 @@ class CountingBandit(Bandit):
     def mean(self, prior: float = 0.0) -> np.ndarray:
         """Mean reward ``[R, A]``; an action never tried has the value ``prior``."""
         return np.divide(self.total, self.count, out=np.full_like(self.total, prior), where=self.count > 0)
+
+
+def number_of_contexts(space) -> int:
+    """C of `context_of`; ValueError where there are too many, or none can be told apart."""
+    if hasattr(space, "n") and space.shape == ():
+        return int(space.n)
+    if space.shape is None or len(space.shape) != 1 or space.shape[0] > 20:
+        raise ValueError(f"per_context = true: observations {space} are no contexts; valid are Discrete, and Box [D] "
+                         "with D ≤ 20, of which the signs are looked at")
+    return 2 ** space.shape[0]
+
+
+def context_of(obs) -> np.ndarray:
+    """``[N]`` or ``[N, D] -> [N]`` int64: the value, or the positive entries read as a binary number."""
+    return obs if obs.ndim == 1 else (obs > 0) @ (1 << np.arange(obs.shape[1]))
 
 
 def batch_size(obs) -> int:

@@ -9,7 +9,7 @@ Actions that were never tried are worth ``optimism``: infinity tries each once f
 from dataclasses import dataclass
 
 from ..explore import epsilon_greedy, inverse
-from .core import CountingBandit, CountingConfig, batch_size
+from .core import CountingBandit, CountingConfig
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class EpsilonGreedy(CountingBandit):
             return self.config.epsilon
         if self.config.schedule != "inverse":
             raise ValueError(f"schedule = {self.config.schedule!r} must be constant or inverse")
-        return inverse(self.config.epsilon, self.config.scale, float(self.seen[0]))
+        return inverse(self.config.epsilon, self.config.scale, self.seen.sum() / self.replications)
 
     def act(self, obs, rng, explore=True, mask=None):
-        values = self.per_user(self.mean(self.config.optimism if explore else 0.0), batch_size(obs))     # [N, A]
+        values = self.per_user(self.mean(self.config.optimism if explore else 0.0), obs)                 # [N, A]
         return epsilon_greedy(values, self.epsilon() if explore else 0.0, rng, mask)
 
     def learn(self, batch):

@@ -25,6 +25,28 @@ class Random(Bandit):
 
 
 @dataclass(frozen=True)
+class MixConfig(BanditConfig):
+    shares: tuple = ()
+    """Probability of each action, whatever is seen; they must add up to 1 (empty: the same for all)."""
+
+
+class Mix(Random):
+    """Every action with a fixed probability: what many a log was written by, and whose propensities are known."""
+
+    Config = MixConfig
+
+    def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
+        super().__init__(obs_space, action_space, config, seed, items)
+        self.shares = np.array(self.config.shares or [1.0 / self.actions] * self.actions, np.float64)[None]   # [1, A]
+        if self.shares.shape[1] != self.actions or self.shares.min() < 0 or abs(self.shares.sum() - 1.0) > 1e-9:
+            raise ValueError(f"shares = {self.config.shares} must be {self.actions} probabilities that add up to 1")
+
+    def act(self, obs, rng, explore=True, mask=None):
+        n = batch_size(obs)
+        return self.sample(np.repeat(self.shares, n, axis=0), n, rng, mask)
+
+
+@dataclass(frozen=True)
 class Config(BanditConfig):
     prior_strength: float = 10.0
     """s: how many views at the base rate every item is credited with before its own are counted."""

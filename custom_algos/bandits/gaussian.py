@@ -36,10 +36,9 @@ class GaussianThompson(Thompson):
     def centre(self):
         return self.posterior()[0]
 
-    def draws(self, n, rng):
-        mean, variance = self.posterior()
-        noise = fast(rng).standard_normal((n, self.actions))
-        return self.per_user(mean, n) + self.per_user(np.sqrt(variance), n) * noise
+    def draws(self, obs, rng):
+        mean, variance = (self.per_user(part, obs) for part in self.posterior())
+        return mean + np.sqrt(variance) * fast(rng).standard_normal(mean.shape)
 
     def check(self, rewards):
         pass

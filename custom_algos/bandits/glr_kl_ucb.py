@@ -15,7 +15,7 @@ import numba
 import numpy as np
 
 from ..explore import epsilon_greedy
-from .core import BanditConfig, batch_size
+from .core import BanditConfig
 from .kl_ucb import KLUCB
 
 
@@ -49,7 +49,7 @@ class GLRKLUCB(KLUCB):
         self.restarts = np.zeros(self.replications, np.int64)
 
     def act(self, obs, rng, explore=True, mask=None):
-        values = self.per_user(self.index() if explore else self.mean(), batch_size(obs))      # [N, A]
+        values = self.per_user(self.index() if explore else self.mean(), obs)                  # [N, A]
         return epsilon_greedy(values, self.config.forced if explore else 0.0, rng, mask)
 
     def update(self, rows):

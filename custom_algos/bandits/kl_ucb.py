@@ -35,7 +35,8 @@ class KLUCB(CountingBandit):
         return index
 
     def act(self, obs, rng, explore=True, mask=None):
-        return self.choose(self.index() if explore else self.mean(), batch_size(obs), rng, mask)
+        values = self.served(self.index() if explore else self.mean(), obs)
+        return self.choose(values, batch_size(obs), rng, mask)
 
     def update(self, rows):
         low, high = rows.reward.min(), rows.reward.max()

@@ -31,7 +31,7 @@ class LinearConfig(BanditConfig):
 
 class LinearModel(Bandit):
     Config: ClassVar[type] = LinearConfig
-    looks = True
+    looks: bool = True
     policy_arrays = ("theta", "offset", "spread", "shift", "log_det")
     learner_arrays = ("gram", "target", "views", "view_sum", "reward_sum")
 

@@ -46,7 +46,7 @@ class NeuralBandit(Bandit):
     """State: the network, ``theta [G, F]`` and ``covariance [G, F, F]``; G = A heads (disjoint) or 1 (shared)."""
 
     Config = NeuralConfig
-    looks = True
+    looks: bool = True
     policy_arrays = ("theta", "covariance")
     learner_arrays = ("gram", "target", "memory_input", "memory_action", "memory_reward", "seen")
 

@@ -41,7 +41,7 @@ def multiply(x, out):
 
 @njit(cache=True)
 def add_pairs(gram, target, learner, action, x, weight, value):
-    """``gram [R, A, pairs H]`` += weight xx', ``target [R, A, H]`` += value x, in the model of each row x of ``[M, H]``."""
+    """Weighted rows of ``x [M, H]`` into their models' sums: ``gram [R, A, pairs H]``, ``target [R, A, H]``."""
     for m in range(len(x)):
         square, at = gram[learner[m], action[m]], 0
         for j in range(x.shape[1]):

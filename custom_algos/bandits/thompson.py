@@ -32,11 +32,10 @@ class Thompson(CountingBandit):
     Config: ClassVar[type] = Config
 
     def act(self, obs, rng, explore=True, mask=None):
-        n = batch_size(obs)
         if not explore:
-            return self.choose(self.centre(), n, rng, mask)
-        action, _ = self.choose(self.draws(n, rng), n, rng, mask)
-        return action, self.log_propensity(action, n, rng, mask)
+            return self.choose(self.served(self.centre(), obs), batch_size(obs), rng, mask)
+        action, _ = self.choose(self.draws(obs, rng), batch_size(obs), rng, mask)
+        return action, self.log_propensity(action, obs, rng, mask)
 
     def posterior(self):
         """(α + S, β + N − S), each ``[R, A]``."""
@@ -47,19 +46,20 @@ class Thompson(CountingBandit):
         success, failure = self.posterior()
         return success / (success + failure)
 
-    def draws(self, n: int, rng) -> np.ndarray:
+    def draws(self, obs, rng) -> np.ndarray:
         """One draw from every user's posterior, ``[N, A]``, as odds θ / (1 − θ): the order is the same."""
-        odds = np.empty((n, self.actions))
-        beta_odds(fast(rng), *self.posterior(), self.share(n), odds)  # type: ignore[call-arg]  # numba's stub: no *args
+        success, failure = (self.served(part, obs) for part in self.posterior())
+        odds = np.empty((batch_size(obs), self.actions))
+        beta_odds(fast(rng), success, failure, len(odds) // len(success), odds)
         return odds
 
-    def log_propensity(self, action, n, rng, mask) -> np.ndarray:
+    def log_propensity(self, action, obs, rng, mask) -> np.ndarray:
         """``[N]``: NaN, or the Monte-Carlo estimate of the module's docstring."""
-        wins, draws = np.zeros(n), self.config.propensity_draws
+        wins, draws = np.zeros(len(action)), self.config.propensity_draws
         if draws == 0 or self.slates:
-            return np.full(n, np.nan, np.float32)
+            return np.full(len(action), np.nan, np.float32)
         for _ in range(draws):
-            wins += self.choose(self.draws(n, rng), n, rng, mask)[0] == action
+            wins += self.choose(self.draws(obs, rng), len(action), rng, mask)[0] == action
         return np.log((wins + 1.0) / (draws + self.actions)).astype(np.float32)
 
     def update(self, rows):

@@ -29,7 +29,8 @@ class UCB(CountingBandit):
         return index
 
     def act(self, obs, rng, explore=True, mask=None):
-        return self.choose(self.index() if explore else self.mean(), batch_size(obs), rng, mask)
+        values = self.served(self.index() if explore else self.mean(), obs)
+        return self.choose(values, batch_size(obs), rng, mask)
 
 
 @numba.njit(cache=True, error_model="numpy")
