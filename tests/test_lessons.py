@@ -1,4 +1,4 @@
-"""What the chapters of docs/path claim, trained with the parameters of their experiments.  Slow: run by make test-all."""
+"""What the chapters of docs/path claim, trained as their experiments do.  Slow: run by `make test-all`."""
 import numpy as np
 import pytest
 
