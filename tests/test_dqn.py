@@ -423,7 +423,7 @@ def test_a_restored_twin_continues_bit_for_bit_and_seeds_decide(params, tmp_path
     ({"embedding": "onehot"}, "embedding = 'onehot' must be one of none, learned"),
     ({"embedding": "features"}, "embedding = 'features' must be one of none, learned"), ({"n_step": 3}, "n_step = 3"),
     ({"learning_starts": 10, "buffer_size": 5}, "learning_starts = 10 must be in .1, buffer_size = 5"),
-    ({"batch_size": 0}, "batch_size = 0"), ({"tau": 0.0}, "tau = 0.0")])
+    ({"batch_size": 0}, "batch_size = 0"), ({"embedding_size": 0}, "embedding_size = 0"), ({"tau": 0.0}, "tau = 0.0")])
 def test_what_cannot_be_is_refused(params, words):
     with pytest.raises(ValueError, match=words):
         build(4, 3, **params)

@@ -195,6 +195,7 @@ def check(c: Config, action_space, items) -> None:
             ("embedding", c.embedding in known, f"one of {', '.join(known)} (features: where items have some)"),
             ("n_step", 1 <= c.n_step <= c.rollout_steps, f"in [1, rollout_steps = {c.rollout_steps}]"),
             ("tau", 0.0 < c.tau <= 1.0, "in (0, 1]"), ("batch_size", c.batch_size >= 1, "at least 1"),
+            ("embedding_size", c.embedding_size >= 1, "at least 1"),
             ("learning_starts", 1 <= c.learning_starts <= (c.buffer_size or np.inf),
              f"in [1, buffer_size = {c.buffer_size}]"),
             *((name, getattr(c, name) >= 0, "at least 0") for name in
