@@ -26,6 +26,8 @@ ALGORITHMS = {
     "double_q_learning": "custom_algos.tabular.double_q_learning:DoubleQLearning",
     "sarsa": "custom_algos.tabular.sarsa:Sarsa",
     "expected_sarsa": "custom_algos.tabular.expected_sarsa:ExpectedSarsa",
+    "dqn": "custom_algos.deep.dqn:DQN",
+    "reinforce": "custom_algos.deep.reinforce:Reinforce",
     "a2c": "custom_algos.deep.a2c:A2C",
 }
 

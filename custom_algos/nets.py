@@ -7,22 +7,102 @@ from torch import nn
 ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
 
+def one_of(name: str, value, valid):
+    """``value``, where it is one of ``valid``; ValueError names all three."""
+    if value not in valid:
+        raise ValueError(f"{name} = {value!r} must be one of {', '.join(valid)}")
+    return value
+
+
 def mlp(inputs: int, hidden: tuple[int, ...], outputs: int, generator: torch.Generator, activation: str = "tanh",
         last_gain: float = 1.0) -> nn.Sequential:
-    """A multilayer perceptron with orthogonal weights and zero biases drawn from ``generator`` (Saxe et al. 2014)."""
-    sizes, layers = (inputs, *hidden), []
-    for width_in, width_out in zip(sizes, hidden, strict=False):
-        layers += [linear(width_in, width_out, generator, 2.0**0.5), ACTIVATIONS[activation]()]
-    return nn.Sequential(*layers, linear(sizes[-1], outputs, generator, last_gain))
+    """A multilayer perceptron, see `linear` and `hidden_layers`."""
+    last = (inputs, *hidden)[-1]
+    return nn.Sequential(*hidden_layers(inputs, hidden, generator, activation),
+                         linear(last, outputs, generator, last_gain))
 
 
-def linear(inputs: int, outputs: int, generator: torch.Generator, gain: float) -> nn.Linear:
-    """One layer, initialised from ``generator``."""
+def hidden_layers(inputs: int, hidden: tuple[int, ...], generator: torch.Generator, activation: str = "tanh",
+                  init: str = "orthogonal") -> list[nn.Module]:
+    """Layers of the widths ``hidden``, each followed by its activation."""
+    kind, layers = ACTIVATIONS[one_of("activation", activation, ACTIVATIONS)], []
+    for width_in, width_out in zip((inputs, *hidden), hidden, strict=False):
+        layers += [linear(width_in, width_out, generator, 2.0**0.5, init), kind()]
+    return layers
+
+
+def linear(inputs: int, outputs: int, generator: torch.Generator, gain: float, init: str = "orthogonal") -> nn.Linear:
+    """One layer drawn from ``generator``.  orthogonal: weights orthogonal times ``gain``, biases zero (Saxe et al.
+    2014); torch: both uniform on ± 1/√inputs, torch's own default."""
     layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
     with torch.no_grad():
-        nn.init.orthogonal_(layer.weight, gain, generator=generator)
-        nn.init.zeros_(layer.bias)
+        if one_of("init", init, ("orthogonal", "torch")) == "orthogonal":
+            nn.init.orthogonal_(layer.weight, gain, generator=generator)
+            nn.init.zeros_(layer.bias)
+        else:
+            for part in (layer.weight, layer.bias):
+                nn.init.uniform_(part, -inputs**-0.5, inputs**-0.5, generator=generator)
     return layer
+
+
+class Normalize(nn.Module):
+    """(x − mean) / standard deviation of every number seen so far, at most 10; a part of the policy, no parameter."""
+
+    count: torch.Tensor
+    mean: torch.Tensor
+    squares: torch.Tensor                                                                   # Σ (x − mean)²
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.register_buffer("count", torch.zeros(1, dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
+        self.register_buffer("squares", torch.zeros(size, dtype=torch.float64))
+
+    def forward(self, x):
+        if not self.count:
+            return x
+        sd = (self.squares / self.count).sqrt().clamp_min(1e-4)
+        return ((x - self.mean) / sd).clamp(-10.0, 10.0).float()
+
+    def update(self, x: torch.Tensor) -> None:
+        """Add the rows ``[B, D]`` (the merging of moments of Chan, Golub & LeVeque 1983)."""
+        x = x.double()
+        count, shift = self.count + len(x), x.mean(0) - self.mean
+        self.squares += x.var(0, unbiased=False) * len(x) + shift**2 * self.count * len(x) / count
+        self.mean += shift * len(x) / count
+        self.count.copy_(count)
+
+
+def actor_critic(obs_space, outputs: int, generator: torch.Generator, hidden=(64, 64), activation: str = "tanh",
+                 init: str = "orthogonal", shared: bool = False, normalize: bool = False):
+    """Two networks on flat observations, one with ``outputs`` numbers and one with a value, both `nn.Sequential`.
+
+    ``shared``: both stand on the same hidden layers; ``normalize``: the first part of both is the same `Normalize`.
+    """
+    size = flat_size(obs_space)
+    last, front = (size, *hidden)[-1], [Normalize(size)] if normalize else []
+    body = hidden_layers(size, hidden, generator, activation, init)
+    actor = nn.Sequential(*front, *body, linear(last, outputs, generator, 0.01, init))
+    body = body if shared else hidden_layers(size, hidden, generator, activation, init)
+    return actor, nn.Sequential(*front, *body, linear(last, 1, generator, 1.0, init))
+
+
+def adam(policy: nn.Module, critic: nn.Module, learning_rate: float, critic_learning_rate: float) -> torch.optim.Adam:
+    """Adam with a step size of its own for the weights that only the critic has (0: the same)."""
+    acting = list(policy.parameters())
+    valuing = [p for p in critic.parameters() if not any(p is q for q in acting)]
+    groups: list[dict] = [{"params": acting}, {"params": valuing, "lr": critic_learning_rate or learning_rate}]
+    return torch.optim.Adam(groups, lr=learning_rate)
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, max_grad_norm: float) -> float:
+    """One step down the gradient of ``loss``, with at most the norm ``max_grad_norm`` (0: as it is); returns its norm."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    weights = [p for group in optimizer.param_groups for p in group["params"]]
+    norm = nn.utils.clip_grad_norm_(weights, max_grad_norm or float("inf"))
+    optimizer.step()
+    return norm.item()
 
 
 def generator_of(seed: int) -> torch.Generator:
@@ -41,7 +121,9 @@ def flat_obs(obs, space) -> np.ndarray:
         return np.concatenate([flat_obs(obs[key], part) for key, part in space.items()], axis=-1)
     obs = np.asarray(obs)
     if isinstance(space, spaces.Discrete):
-        return np.eye(int(space.n), dtype=np.float32)[obs - int(space.start)]
+        one_hot = np.zeros((len(obs), int(space.n)), np.float32)
+        one_hot[np.arange(len(obs)), obs - int(space.start)] = 1.0
+        return one_hot
     if isinstance(space, spaces.Box | spaces.MultiBinary):
         return obs.reshape(len(obs), -1).astype(np.float32, copy=False)
     if isinstance(space, spaces.MultiDiscrete):

@@ -20,6 +20,14 @@ def discounted_returns(reward, terminated, ends, next_value, gamma: float) -> np
     return out
 
 
+def of_the_session(to_go, ends) -> np.ndarray:
+    """``[T, N]``: at every step the return ``to_go`` of the first step of its session (row 0, or after an end)."""
+    out = to_go.copy()
+    for t in range(1, len(out)):
+        out[t] = np.where(ends[t - 1], to_go[t], out[t - 1])
+    return out
+
+
 def gae(reward, value, next_value, terminated, ends, gamma: float | np.floating,
         gae_lambda: float | np.floating) -> np.ndarray:
     r"""``[T, N]`` generalised advantage estimates (Schulman et al. 2016, equation 16).
@@ -35,16 +43,60 @@ def gae(reward, value, next_value, terminated, ends, gamma: float | np.floating,
     return out
 
 
+def n_step_rows(reward, terminated, ends, gamma: float, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What ``n`` steps from every row ``[T, N]`` make, fewer where a session or the block ends before.
+
+    Returns (Σ γ^k r ``[T, N]``, the bootstrap's factor γ^m (1 − terminated) ``[T, N]``, the row of the last step taken
+    ``[T, N]``): the n-step return is the sum plus the factor times V(next_obs) of that row.
+    """
+    t, latest = np.arange(len(reward))[:, None], len(reward) - 1
+    total, discount = reward.copy(), np.full_like(reward, gamma)
+    last = np.broadcast_to(t, reward.shape).copy()
+    going = ~ends & (t < latest)
+    for k in range(1, n):
+        row = np.minimum(t[:, 0] + k, latest)
+        total += np.where(going, discount * reward[row], 0.0)
+        discount = np.where(going, discount * gamma, discount)
+        last += going
+        going &= ~ends[row] & (t + k < latest)
+    return total, discount * (1.0 - terminated[last, np.arange(reward.shape[1])]).astype(reward.dtype), last
+
+
 def n_step_returns(reward, terminated, ends, next_value, gamma: float, n: int) -> np.ndarray:
     """``[T, N]``: up to ``n`` rewards, then the bootstrap from the last state reached (Sutton & Barto 2018, 7.1)."""
-    out = np.empty_like(reward)
-    for t in range(len(reward)):
-        total, discount = np.zeros_like(reward[t]), np.ones_like(reward[t])
-        going = np.ones(reward.shape[1], bool)
-        for k in range(t, min(t + n, len(reward))):
-            total = np.where(going, total + discount * reward[k], total)
-            stops = going & (ends[k] | (k == min(t + n, len(reward)) - 1))
-            total = np.where(stops, total + discount * gamma * (1.0 - terminated[k]) * next_value[k], total)
-            going, discount = going & ~stops, discount * gamma
-        out[t] = total
-    return out
+    total, discount, last = n_step_rows(reward, terminated, ends, gamma, n)
+    return total + discount * next_value[last, np.arange(reward.shape[1])]
+
+
+class ReturnScale:
+    """The running standard deviation of the discounted returns so far, R_t = γ R_{t−1} + r_t inside a session.
+
+    Rewards times ``factor`` have returns of about unit size, whatever the unit of the reward; they keep their sign.
+    The column n of one block ``[T, N]`` continues in the next.
+    """
+
+    def __init__(self, gamma: float):
+        self.gamma, self.carry = gamma, np.zeros(0)                          # R of every user now
+        self.moments = np.zeros(3)                                           # count, Σ R, Σ R²
+
+    @property
+    def factor(self) -> float:
+        """1 / standard deviation; 1 before anything is known."""
+        count, total, squares = self.moments
+        variance = squares / count - (total / count) ** 2 if count else 1.0
+        return 1.0 / max(variance, 1e-8) ** 0.5
+
+    def update(self, reward, ends) -> None:
+        """Add a block of rewards and ends ``[T, N]``."""
+        running = self.carry if len(self.carry) == reward.shape[1] else np.zeros(reward.shape[1])
+        for now, end in zip(reward, ends, strict=True):
+            running = self.gamma * running + now
+            self.moments = self.moments + np.array([len(running), running.sum(), (running**2).sum()])
+            running = np.where(end, 0.0, running)
+        self.carry = running
+
+    def state_dict(self):
+        return {"carry": self.carry.copy(), "moments": self.moments.copy()}
+
+    def load_state_dict(self, state):
+        self.carry, self.moments = np.array(state["carry"]), np.array(state["moments"])

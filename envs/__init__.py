@@ -36,6 +36,8 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "recloop/SmallSlate-v0": ("envs.small_slate:SmallSlate", {}),
     "recloop/Sessions-v0": ("envs.sessions:Sessions", {}),
     "recloop/Ladder-v0": ("envs.ladder:Ladder", {}),
+    "recloop/CartPole-v1": ("envs.cartpole:CartPole", {}),
+    "recloop/Pendulum-v1": ("envs.pendulum:Pendulum", {}),
     "recloop/Logged-v0": ("envs.logged:Logged", {}),
 }
 

@@ -215,7 +215,7 @@ class ScalarView(gym.Env):
         return _first(obs), _first(info)
 
     def step(self, action):
-        if not self.action_space.contains(action):
+        if self.batch._choices and not self.action_space.contains(action):    # a control is clipped, as in a batch
             raise ValueError(f"action {action!r} is not in {self.action_space}")
         obs, reward, terminated, truncated, info = self.batch.step(np.asarray(action)[None])
         return _first(obs), float(reward[0]), bool(terminated[0]), bool(truncated[0]), _first(info)

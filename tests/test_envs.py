@@ -346,6 +346,11 @@ def test_bad_actions_are_refused(env_id):
     for wrong in (good[:-1], np.concatenate([good, good]), good[0]):
         with pytest.raises(ValueError, match="shape"):
             env.step(wrong)
+    if isinstance(env.single_action_space, gym.spaces.Box):                      # a control: clipped, but a number
+        good.flat[-1] = np.nan
+        with pytest.raises(ValueError, match="nan"):
+            env.step(good)
+        return
     size = int(np.max(getattr(env.single_action_space, "nvec", getattr(env.single_action_space, "n", 0))))
     for outside in (-1, size):
         wrong = good.copy()

@@ -3,44 +3,63 @@ r"""A2C: an actor that chooses, a critic that says how good the state was.
     L(θ, φ) = −E[ log π_θ(a|s) Â ] + c_v · ½ E[ (V_φ(s) − (Â + V(s)))² ] − c_H · E[ H(π_θ(·|s)) ]
 
 with Â the generalised advantage estimate.  Mnih et al. 2016 (arXiv:1602.01783), synchronous form; GAE: Schulman et al.
-2016 (arXiv:1506.02438).
+2016 (arXiv:1506.02438).  What is chosen, an item, a slate or a control, is the head's business (`heads.py`).
 
 Differences from the paper: (1) all users are stepped together and one update is made, no asynchronous workers;
-(2) Adam instead of shared RMSProp; (3) GAE(λ) instead of n-step returns; (4) actor and critic share nothing;
-(5) a truncated session bootstraps from its true last state.
+(2) Adam instead of shared RMSProp; (3) GAE(λ) instead of n-step returns; (4) actor and critic share nothing, unless
+`shared`; (5) a truncated session bootstraps from its true last state; (6) a delayed reward is taken as known at once.
 """
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from .. import nets, returns
 from ..core import Algorithm, Transition, tree_map
-from ..explore import sample_softmax
+from .heads import head_of
 
 
 @dataclass(frozen=True)
 class Config:
     learning_rate: float = 1e-3
     """Adam's step size."""
+    critic_learning_rate: float = 0.0
+    """Adam's step size of the critic's own weights; 0: the same."""
     gamma: float = 0.99
     """Discount a step; 0 chases the next click alone."""
     gae_lambda: float = 0.95
     """λ of the advantage estimate: 0 trusts the critic, 1 the returns."""
+    truncation_bootstrap: bool = True
+    """Whether the value goes on where the clock ended a session; false takes the clock for a departure, wrongly."""
     entropy_coef: float = 0.01
     """c_H: reward for staying undecided."""
     value_coef: float = 0.5
     """c_v: weight of the critic's loss."""
     max_grad_norm: float = 0.5
-    """The gradient is scaled down to this norm."""
+    """The gradient is scaled down to this norm; 0: it is left as it is."""
     normalize_advantage: bool = True
     """Bring the advantages of a batch to mean 0 and variance 1."""
+    reward_shift: float = 0.0
+    """Added to every reward before anything else."""
+    reward_scale: float = 1.0
+    """Then multiplies it."""
+    normalize_reward: bool = False
+    """Then divide it by the running standard deviation of the discounted returns."""
+    normalize_obs: bool = False
+    """Bring every number of the observation to mean 0 and variance 1, over all that was seen."""
     hidden: tuple = (64, 64)
     """Widths of the hidden layers of both networks."""
     activation: str = "tanh"
     """tanh or relu."""
+    init: str = "orthogonal"
+    """Law of the first weights: orthogonal, or torch's own."""
+    shared: bool = False
+    """Actor and critic stand on the same hidden layers."""
+    gaussian: str = "plain"
+    """Of a control: plain, tanh (the mean is squashed into the bounds) or squashed (so is the action)."""
+    log_std: float = 0.0
+    """Of a control: the first log standard deviation."""
     rollout_steps: int = 8
     """T: steps of every user between two updates."""
 
@@ -51,37 +70,41 @@ class A2C(Algorithm):
 
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
-        if not hasattr(action_space, "n"):
-            raise ValueError(f"a2c needs a Discrete action space, not {action_space}")
-        c, generator, size = self.config, nets.generator_of(seed), nets.flat_size(obs_space)
-        self.actor = nets.mlp(size, c.hidden, int(action_space.n), generator, c.activation, last_gain=0.01)
-        self.critic = nets.mlp(size, c.hidden, 1, generator, c.activation)
-        self.parameters = [*self.actor.parameters(), *self.critic.parameters()]
-        self.optimizer = torch.optim.Adam(self.parameters, lr=c.learning_rate)
+        c = self.config
+        self.head = head_of(action_space, c.gaussian, c.log_std)
+        self.actor, self.critic = nets.actor_critic(obs_space, self.head.outputs, nets.generator_of(seed), c.hidden,
+                                                    c.activation, c.init, c.shared, c.normalize_obs)
+        self.policy = nn.ModuleDict({"actor": self.actor, "head": self.head})
+        self.networks = nn.ModuleDict({"policy": self.policy, "critic": self.critic})
+        self.optimizer = nets.adam(self.policy, self.critic, c.learning_rate, c.critic_learning_rate)
+        self.return_scale = returns.ReturnScale(c.gamma)
 
     @torch.no_grad()
     def act(self, obs, rng, explore=True, mask=None):
-        logits = self.actor(self._tensor(obs)).numpy()                                      # [N, A]
-        return sample_softmax(logits, rng if explore else None, mask)
+        return self.head.sample(self.actor(self._tensor(obs)).numpy(), rng if explore else None, mask)
+
+    def advantages(self, batch: Transition, reward, value) -> np.ndarray:
+        """Â ``[T, N]`` for rewards ``[T, N]`` as the learner sees them and values ``[T, N]`` of ``batch.obs``."""
+        c = self.config
+        with torch.no_grad():
+            next_value = self.critic(self._flat(batch.next_obs)).squeeze(-1).numpy().reshape(reward.shape)
+        terminated = batch.terminated if c.truncation_bootstrap else batch.ends
+        return returns.gae(reward, value, next_value, terminated, batch.ends, np.float32(c.gamma),
+                           np.float32(c.gae_lambda)).astype(np.float32)
 
     def loss(self, batch: Transition) -> dict[str, torch.Tensor]:
         """The terms of the docstring's equation for a batch ``[T, N]``, and their sum ``total``."""
-        c = self.config
-        obs = self._tensor(tree_map(lambda x: x.reshape(-1, *x.shape[2:]), batch.obs))      # [T·N, D]
+        c, obs = self.config, self._flat(batch.obs)                                         # [T·N, D]
+        reward = (batch.reward + np.float32(c.reward_shift)) * np.float32(c.reward_scale * self.return_scale.factor)
         value = self.critic(obs).squeeze(-1)                                                # [T·N]
-        with torch.no_grad():
-            after = self._tensor(tree_map(lambda x: x.reshape(-1, *x.shape[2:]), batch.next_obs))
-            next_value = self.critic(after).squeeze(-1).numpy().reshape(batch.reward.shape)  # [T, N]
-        advantage = nets.tensor(returns.gae(
-            batch.reward, value.detach().numpy().reshape(batch.reward.shape), next_value, batch.terminated, batch.ends,
-            np.float32(c.gamma), np.float32(c.gae_lambda)).astype(np.float32).reshape(-1))  # [T·N]
-        target = advantage + value.detach()                                                 # [T·N]
+        old = value.detach()
+        advantage = nets.tensor(self.advantages(batch, reward, old.numpy().reshape(reward.shape)).reshape(-1))
+        target = advantage + old                                                            # [T·N]
         if c.normalize_advantage and len(advantage) > 1:
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
-        log_pi = F.log_softmax(self._logits(obs, batch.mask), dim=-1)                       # [T·N, A]
-        action = torch.from_numpy(batch.action.reshape(-1, 1))
-        policy = -(log_pi.gather(1, action).squeeze(1) * advantage).mean()
-        entropy = -(log_pi.exp() * log_pi.clamp_min(-1e9)).sum(-1).mean()                   # 0 · log 0 = 0
+        action = batch.action.reshape(-1, *batch.action.shape[2:])
+        log_prob, entropy = self.head.score(self.actor(obs), action, batch.mask)  # [T·N]
+        policy, entropy = -(log_prob * advantage).mean(), entropy.mean()
         critic = 0.5 * (value - target).pow(2).mean()
         total = policy + c.value_coef * critic - c.entropy_coef * entropy
         return {"total": total, "policy_loss": policy, "value_loss": critic, "entropy": entropy}
@@ -89,32 +112,33 @@ class A2C(Algorithm):
     def learn(self, batch):
         if np.isnan(batch.log_prob).any():
             raise ValueError("a2c learns from what its own policy did: it cannot learn from a log")
+        if self.config.normalize_reward:
+            self.return_scale.update((batch.reward + self.config.reward_shift) * self.config.reward_scale, batch.ends)
         losses = self.loss(batch)
-        self.optimizer.zero_grad(set_to_none=True)
-        losses["total"].backward()
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
-        self.optimizer.step()
+        norm = nets.descend(self.optimizer, losses["total"], self.config.max_grad_norm)
+        if isinstance(front := self.actor[0], nets.Normalize):
+            front.update(self._flat(batch.obs))
         return {"loss": losses["total"].item(), **{k: v.item() for k, v in losses.items() if k != "total"},
-                "grad_norm": norm.item()}
+                "grad_norm": norm}
 
     def _tensor(self, obs) -> torch.Tensor:
         return nets.tensor(nets.flat_obs(obs, self.obs_space))
 
-    def _logits(self, obs, mask):
-        logits = self.actor(obs)
-        return logits if mask is None else logits.masked_fill(~torch.from_numpy(mask.reshape(logits.shape)), -1e9)
+    def _flat(self, obs) -> torch.Tensor:
+        """Observations ``[T, N, …]`` as ``[T·N, D]``."""
+        return self._tensor(tree_map(lambda x: x.reshape(-1, *x.shape[2:]), obs))
 
     def policy_state(self):
-        return nets.snapshot(self.actor)
+        return nets.snapshot(self.policy)
 
     def load_policy_state(self, policy):
-        nets.load_snapshot(self.actor, policy)
+        nets.load_snapshot(self.policy, policy)
 
     def state_dict(self):
-        return {"actor": nets.snapshot(self.actor), "critic": nets.snapshot(self.critic),
-                "optimizer": nets.optimizer_snapshot(self.optimizer)}
+        return {"networks": nets.snapshot(self.networks),
+                "optimizer": nets.optimizer_snapshot(self.optimizer), "return_scale": self.return_scale.state_dict()}
 
     def load_state_dict(self, state):
-        nets.load_snapshot(self.actor, state["actor"])
-        nets.load_snapshot(self.critic, state["critic"])
+        nets.load_snapshot(self.networks, state["networks"])
         nets.load_optimizer_snapshot(self.optimizer, state["optimizer"])
+        self.return_scale.load_state_dict(state["return_scale"])
