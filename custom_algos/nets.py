@@ -91,8 +91,9 @@ def adam(policy: nn.Module, critic: nn.Module, learning_rate: float, critic_lear
     """Adam with a step size of its own for the weights that only the critic has (0: the same)."""
     acting = list(policy.parameters())
     valuing = [p for p in critic.parameters() if not any(p is q for q in acting)]
-    groups: list[dict] = [{"params": acting}, {"params": valuing, "lr": critic_learning_rate or learning_rate}]
-    return torch.optim.Adam(groups, lr=learning_rate)
+    rates = learning_rate, critic_learning_rate or learning_rate
+    return torch.optim.Adam([{"params": part, "lr": rate, "initial_lr": rate}
+                             for part, rate in zip((acting, valuing), rates, strict=True)])
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, max_grad_norm: float) -> float:

@@ -17,6 +17,7 @@ from torch import nn
 
 from .. import nets, returns
 from ..core import Algorithm, Transition, tree_map
+from ..explore import linear
 from .heads import head_of
 
 
@@ -26,6 +27,8 @@ class Config:
     """Adam's step size."""
     critic_learning_rate: float = 0.0
     """Adam's step size of the critic's own weights; 0: the same."""
+    anneal_steps: int = 0
+    """Env steps of all users together over which both step sizes fall linearly to 0; 0: they stay."""
     gamma: float = 0.99
     """Discount a step; 0 chases the next click alone."""
     gae_lambda: float = 0.95
@@ -77,7 +80,7 @@ class A2C(Algorithm):
         self.policy = nn.ModuleDict({"actor": self.actor, "head": self.head})
         self.networks = nn.ModuleDict({"policy": self.policy, "critic": self.critic})
         self.optimizer = nets.adam(self.policy, self.critic, c.learning_rate, c.critic_learning_rate)
-        self.return_scale = returns.ReturnScale(c.gamma)
+        self.return_scale, self.env_steps = returns.ReturnScale(c.gamma), 0
 
     @torch.no_grad()
     def act(self, obs, rng, explore=True, mask=None):
@@ -114,6 +117,9 @@ class A2C(Algorithm):
             raise ValueError("a2c learns from what its own policy did: it cannot learn from a log")
         if self.config.normalize_reward:
             self.return_scale.update((batch.reward + self.config.reward_shift) * self.config.reward_scale, batch.ends)
+        for group in self.optimizer.param_groups if self.config.anneal_steps else ():
+            group["lr"] = linear(group["initial_lr"], 0.0, self.env_steps / self.config.anneal_steps)
+        self.env_steps += batch.reward.size
         losses = self.loss(batch)
         norm = nets.descend(self.optimizer, losses["total"], self.config.max_grad_norm)
         if isinstance(front := self.actor[0], nets.Normalize):
@@ -136,9 +142,11 @@ class A2C(Algorithm):
 
     def state_dict(self):
         return {"networks": nets.snapshot(self.networks),
-                "optimizer": nets.optimizer_snapshot(self.optimizer), "return_scale": self.return_scale.state_dict()}
+                "optimizer": nets.optimizer_snapshot(self.optimizer), "return_scale": self.return_scale.state_dict(),
+                "env_steps": self.env_steps}
 
     def load_state_dict(self, state):
         nets.load_snapshot(self.networks, state["networks"])
         nets.load_optimizer_snapshot(self.optimizer, state["optimizer"])
         self.return_scale.load_state_dict(state["return_scale"])
+        self.env_steps = state["env_steps"]
