@@ -161,7 +161,7 @@ def adam(policy: nn.Module, critic: nn.Module, learning_rate: float, critic_lear
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, max_grad_norm: float) -> float:
-    """One step down the gradient of ``loss``, with at most the norm ``max_grad_norm`` (0: as it is); returns its norm."""
+    """One step down the gradient of ``loss``, of at most the norm ``max_grad_norm`` (0: as it is); returns its norm."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     weights = [p for group in optimizer.param_groups for p in group["params"]]

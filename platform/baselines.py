@@ -174,6 +174,7 @@ class Baseline:
         if runner.get("episode_len_mean"):
             episodes = float(runner["episode_return_mean"]) / float(runner["episode_len_mean"])
         return {"env_steps": steps, "time_s": self.wall, "updates": self.updates, "rollout/reward_mean": episodes,
+                "rollout/return_mean": float(runner.get("episode_return_mean", float("nan"))),
                 "time/env_steps_per_s": (steps - before) / elapsed,
                 **{f"train/{k}": float(learner[k]) for k in ("total_loss", "policy_loss", "vf_loss", "entropy")
                    if k in learner}}

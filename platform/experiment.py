@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 HERE = Path(__file__).resolve().parent.parent / "tune_configs"
 REFERENCES = ("random", "popularity")                     # rows that do not learn from interaction
+VIEWS = ("observe", "action")                             # parameters of an environment that leave its users alone
 BEHAVIOUR = "the log's policy"                            # the row of the policy that wrote the experiment's log
 SEARCH_WORDS = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2, "lograndint": 2, "choice": None,
                 "grid": None}
@@ -53,6 +54,7 @@ class Entry(Model):
     rllib: str = ""
     label: str = ""
     params: dict[str, Any] = {}
+    view: dict[str, str] = {}
     from_log: bool | None = None
     online: bool = True
 
@@ -259,10 +261,11 @@ def _check(e: Experiment, path: str) -> None:
         for key, value in entry.params.items():
             _check_space(f"{where}.params.{key}", value)
         try:
+            seen = _view(e, entry) if entry.view else env
             if entry.rllib:
-                _check_rllib(entry, env)
+                _check_rllib(entry, seen)
             else:
-                _check_ours(entry, env, e.population.replications, e.log is not None)
+                _check_ours(entry, seen, e.population.replications, e.log is not None)
         except ValueError as error:
             raise Problem(f"{where} ({label(entry)}): {error}") from None
     valid = [*labels, *REFERENCES, *([BEHAVIOUR] if e.log else [])]
@@ -328,6 +331,18 @@ def _check_env(e: Experiment, path: str):
                       + (f"; close: {', '.join(close)}" if close else "")) from None
     except (ValueError, TypeError, ImportError) as error:
         raise Problem(f"{path}: env ({e.env.id}): {error}") from None
+
+
+def _view(e: Experiment, entry: Entry):
+    """The environment as this row sees it and speaks to it; the users are the same."""
+    from .workers import is_ours, make_env
+
+    if other := [key for key in entry.view if key not in VIEWS]:
+        raise ValueError(f"view.{other[0]} = {entry.view[other[0]]!r}: a view changes what is seen and said, not the "
+                         f"users; valid are: {', '.join(VIEWS)}")
+    if not is_ours(e.env.id):
+        raise ValueError(f"view = {entry.view!r}: {e.env.id} has no views; only recloop/… has")
+    return make_env(e.env.id, e.env.params | entry.view, 1)
 
 
 def _check_ours(entry: Entry, env, replications: int = 1, log: bool = False) -> None:
@@ -458,6 +473,7 @@ def trials(e: Experiment, stage: str) -> list[dict[str, Any]]:
             kind, from_log = ("rllib", False) if entry.rllib else ("ours", bool(entry.from_log))
             rows.append({**common, "label": label(entry), "kind": kind, "name": entry.rllib or entry.name,
                          "budget": e.budget.env_steps if entry.online else 0,
+                         "env_params": e.env.params | entry.view,
                          "params": plain, "from_log": from_log, "seed_number": number, "stage": stage, "space": space,
                          "tell_story": number == 0 and hasattr(env, "item_names") and stage == "final",
                          "seed": stable_seed(e.name, stage, label(entry), number)})

@@ -47,7 +47,7 @@ def draw(name: str, alt: str, width: float, height: float, paint) -> Markup:
 
 def standalone(picture: str) -> str:
     """An inline picture as a file of its own, in inks that are legible on white and on black."""
-    text = str(picture).replace("currentColor", "#6f7782").replace("var(--line)", "#9aa3ad")
+    text = str(picture).replace("currentColor", "#6f7782").replace("var(--line)", "#c3cad2")
     return text.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" ', 1)
 
 
@@ -117,6 +117,20 @@ def curve(axes, r: "Results", column: str) -> list:
     return drawn
 
 
+def sight(panel, r: "Results", board: pd.DataFrame | None) -> None:
+    """Show what the learners did after their first stumbles; how bad random is may lie far below the picture."""
+    y = np.concatenate([np.asarray(line.get_ydata(), float) for line in panel.get_lines()] or [np.zeros(0)])
+    if not np.isfinite(y).any():
+        return
+    top = [] if board is None else board["mean"].to_numpy()
+    high, low = max([np.nanmax(y), *top]), float(np.nanpercentile(y, 10))
+    span = max(high - low, 1e-9)
+    for value in [np.nanmin(y), *top]:
+        if value >= high - 3 * span:
+            low = min(low, float(value))
+    panel.set_ylim(low - 0.06 * (high - low + 1e-9), high + 0.06 * (high - low + 1e-9))
+
+
 def thousands(value: float) -> str:
     return f"{value / 1e6:g} M" if value >= 1e6 else f"{value / 1e3:g} k" if value >= 1e3 else f"{value:g}"
 
@@ -127,73 +141,15 @@ def learning(figure: Figure, r: "Results", board: pd.DataFrame, panels: list[tup
     for panel, (column, title) in zip(axes, panels, strict=True):
         drawn = curve(panel, r, column)
         panel.set_title(title)
+        sight(panel, r, board if column == "eval/return_mean" else None)
         if column == "eval/return_mean":
             lines(panel, r, dict(zip(board.algorithm, board["mean"], strict=True)), panel.axhline)
-    handles = {h.get_label(): h for h in [*drawn, *axes[0].get_lines()] if not str(h.get_label()).startswith("_")}
+        for epsilon, value in r.problem.get("soft_optima", {}).items() if column == "rollout/return_mean" else ():
+            panel.axhline(value, color=GREY, linestyle="-.", linewidth=1.2, zorder=1,
+                          label=f"best that explores with ε = {epsilon}")
+    each = [line for panel in axes for line in panel.get_lines()]
+    handles = {h.get_label(): h for h in [*drawn, *each] if not str(h.get_label()).startswith("_")}
     figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=5)
-
-
-def pooled(rows: pd.DataFrame) -> pd.DataFrame:
-    """Trials of one algorithm together at each t: mean, half (95 % half-width of the mean), high (95th percentile).
-
-    A trial brings the mean and standard deviation of its n runs; sums of squares add up.  With several trials of
-    several runs each, ``high`` is the 95th percentile of the trials' own ones.
-    """
-    def join(part):
-        n, runs = part.runs.sum(), part.runs.iloc[0]
-        mean = part["mean"].mean()
-        squares = ((runs - 1) * part.sd**2 + runs * (part["mean"] - mean) ** 2).sum()
-        half = stats.t.ppf(0.975, n - 1) * np.sqrt(squares / (n - 1) / n) if n > 1 else np.nan
-        return pd.Series({"mean": mean, "half": half, "high": np.percentile(part.high, 95)})
-    return rows.groupby("t")[["runs", "mean", "sd", "high"]].apply(join).reset_index()
-
-
-def regret(figure: Figure, r: "Results") -> None:
-    """Cumulative regret against time, linear and on a logarithmic axis: a straight line there is logarithmic growth."""
-    panels, handles = figure.subplots(1, 2, sharey=True), {}
-    learners = r.regret[r.regret.kind.isin(["ours", "rllib"])]
-    for label, rows in learners.groupby("algorithm", sort=False):
-        found, colour = pooled(rows), r.colours.get(label, GREY)
-        for panel in panels:
-            panel.fill_between(found.t, found["mean"] - found.half, found["mean"] + found.half, color=colour,
-                               alpha=0.2, linewidth=0)
-            panel.plot(found.t, found.high, color=colour, linewidth=0.8, linestyle=":")
-            handles[label], = panel.plot(found.t, found["mean"], color=colour, linewidth=1.8, label=label)
-    for panel in panels:
-        panel.set_xlabel("interactions of a run")
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda v, _: thousands(v)))
-        if r.slope:
-            t = np.geomspace(1, learners.t.max(), 200)
-            handles[""], = panel.plot(t, r.slope * np.log(t), color=GREY, linewidth=1.2, linestyle="--",
-                                      label=f"{r.slope:.3g} ln t (Lai & Robbins)")
-    panels[1].set_xscale("log")
-    panels[0].set_title("cumulative regret")
-    panels[1].set_title("the same, logarithmic time")
-    top = max(pooled(rows)["mean"].max() for _, rows in learners.groupby("algorithm"))
-    panels[0].set_ylim(0, 1.25 * top)
-    figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=4)
-
-
-def shown(figure: Figure, r: "Results") -> None:
-    """Shares of the actions that every row showed, from the first action to the last."""
-    axes, labels = figure.subplots(), list(dict.fromkeys(r.shown.algorithm))
-    colours = matplotlib.colormaps["viridis"]
-    table = r.shown.groupby(["algorithm", "action"])["count"].sum().unstack().loc[labels]
-    table = table.div(table.sum(axis=1), axis=0)
-    left = np.zeros(len(labels))
-    for action in table.columns:
-        share, colour = table[action].to_numpy(), colours(action / max(len(table.columns) - 1, 1))
-        axes.barh(range(len(labels)), share, left=left, color=colour, edgecolor="white", linewidth=0.4)
-        for y, (start, width) in enumerate(zip(left, share, strict=True)):
-            if width > 0.06:
-                axes.text(start + width / 2, y, f"{action}", ha="center", va="center", fontsize=8,
-                          color="white" if action < 0.6 * len(table.columns) else "black")
-        left += share
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.set_xlim(0, 1)
-    axes.grid(visible=False)
-    axes.set_xlabel("share of what was shown while learning (numbers: the actions)")
 
 
 def reliability(figure: Figure, r: "Results") -> None:
@@ -210,20 +166,29 @@ def reliability(figure: Figure, r: "Results") -> None:
 
 def figures(r: "Results", board: pd.DataFrame) -> dict[str, Markup]:
     """Every figure that the files allow."""
+    from . import charts
+
     made = {"dots": draw("dots", "Leaderboard: mean and 95 % interval of every algorithm", 7.6, 0.7 + 0.31 * len(board),
                          lambda f: dots(f, r, board))}
+    earned = ("rollout/return_mean", "earned on the way: return of a session") if r.exact else \
+        ("rollout/reward_mean", "earned on the way: reward per step")
     panels = [(column, title) for column, title in (
-        ("eval/return_mean", f"what has been learnt: {r.unit} per session, no exploration"),
-        ("rollout/reward_mean", "what was earned on the way: reward per step"))
+        ("eval/return_mean", f"learnt: {r.unit} per session, no exploration"), earned)
         if column in r.curves and r.curves[column].notna().any() and (r.measure == "session" or "rollout" in column)]
     if panels and not (r.measure == "regret" and len(r.regret)):
         made["learning"] = draw("learning", "Learning curves with 95 % bands", 8.6, 3.5,
                                 lambda f: learning(f, r, board, panels))
     if len(r.regret):
-        made["regret"] = draw("regret", "Cumulative regret with 95 % bands", 8.6, 3.8, lambda f: regret(f, r))
-    if len(r.shown):
+        made["regret"] = draw("regret", "Cumulative regret with 95 % bands", 8.6, 3.8, lambda f: charts.regret(f, r))
+    if len(r.shown) and r.measure != "session":
         made["shown"] = draw("shown", "Shares of the actions shown by every algorithm", 8.6,
-                             0.8 + 0.28 * r.shown.algorithm.nunique(), lambda f: shown(f, r))
+                             0.8 + 0.28 * r.shown.algorithm.nunique(), lambda f: charts.shown(f, r))
+    if "train/q_gap" in r.curves and r.curves["train/q_gap"].notna().any():
+        made["gaps"] = draw("gaps", "Largest error of the action values over time", 6.4, 3.2,
+                            lambda f: charts.gaps(f, r))
+    if r.maps and r.problem.get("optimum"):
+        made["maps"] = draw("maps", "Values and policies of every cell", 8.6, charts.height_of_maps(r),
+                            lambda f: charts.maps(f, r))
     if r.calibration and r.calibration.get("reliability"):
         made["reliability"] = draw("reliability", "Predicted against observed share of likes", 3.6, 3.5,
                                    lambda f: reliability(f, r))

@@ -54,7 +54,7 @@ class Progress(tune.Callback):
         if spec["stage"] == "final":
             append(self.folder / "curves.jsonl", row)
             if "scores" in result:
-                more = {name: result.get(name) for name in ("story", "estimates", "curve", "shown")}
+                more = {name: result.get(name) for name in ("story", "estimates", "curve", "shown", "map")}
                 append(self.folder / "done.jsonl", {**row, "scores": result["scores"], **more})
         self.rows.setdefault(trial.trial_id, {}).update(
             trial=spec["label"], seed=spec["seed_number"], env_steps=result["env_steps"], budget=spec["budget"],

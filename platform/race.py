@@ -265,7 +265,10 @@ def conclude(e: ex.Experiment, folder: Path) -> None:
         table.to_parquet(part)
         os.replace(part, folder / f"{name}.parquet")
     write_whole(folder / "experiment.yaml", yaml.safe_dump(e.model_dump(), sort_keys=False))
-    _slope(e, folder)
+    _problem(e, folder)
+    maps = {row["algorithm"]: row["map"] for row in finished if row.get("map") and row["seed"] == 0}
+    if maps:
+        write_whole(folder / "maps.json", json.dumps(maps))
     _calibrate(e, folder, scores)
     _stories(e, folder, finished, scores)
     if e.estimates:
@@ -285,13 +288,18 @@ def keep_last_checkpoints(folder: Path) -> None:
             shutil.rmtree(old)
 
 
-def _slope(e, folder):
-    """How slowly regret can grow at best: the constant of Lai & Robbins, where the environment knows it."""
+def _problem(e, folder):
+    """What is known of the problem beforehand: Lai & Robbins' constant, the optima of agents that go on exploring."""
+    from . import exact
     from .workers import make_env
 
-    slope = getattr(make_env(e.env.id, e.env.params, 1), "lai_robbins", lambda: None)()
-    if slope is not None:
-        write_whole(folder / "problem.json", json.dumps({"lai_robbins": slope}))
+    env, known = make_env(e.env.id, e.env.params, 1), {}
+    if (slope := getattr(env, "lai_robbins", lambda: None)()) is not None:
+        known["lai_robbins"] = slope
+    if hasattr(env, "mdp"):
+        known |= {"soft_optima": exact.soft_optima(e, env), "optimum": exact.optimal_map(env)}
+    if known:
+        write_whole(folder / "problem.json", json.dumps(known))
 
 
 def _calibrate(e, folder, scores):

@@ -42,7 +42,8 @@ class Results:
         self.scores = scores.drop_duplicates(["trial", "seed", "block"], keep="last")
         self.regret = self._table("regret.parquet", ["trial", "algorithm", "kind", "runs", "t", "mean", "sd", "high"])
         self.shown = self._table("shown.parquet", ["algorithm", "trial", "action", "count"])
-        self.slope = (self._json("problem.json") or {}).get("lai_robbins")
+        self.problem = self._json("problem.json") or {}
+        self.maps = self._json("maps.json") or {}
         self.users = self.scores.groupby("block").users.first().sort_index().astype(float)           # [B]
 
     def _json(self, name: str):

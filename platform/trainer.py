@@ -11,7 +11,7 @@ from ray import tune
 
 from custom_algos.core import Algorithm, Transition, concat
 
-from . import checkpoint, evaluation, logbook
+from . import checkpoint, evaluation, exact, logbook
 from .estimates import estimate
 from .experiment import BEHAVIOUR
 from .tally import Tally
@@ -33,7 +33,7 @@ class Ours:
         self.tally: Tally | None = None
         if trial["name"] == "oracle":
             return
-        one = make_env(self.spec.env_id, self.spec.env_params, 1)
+        one = self.one = make_env(self.spec.env_id, self.spec.env_params, 1)
         self.algorithm = make_algorithm(self.spec, one)
         self.tally = Tally(trial["replications"], trial["budget"], int(getattr(one.single_action_space, "n", 0)))
         if trial["label"] == BEHAVIOUR:
@@ -70,6 +70,10 @@ class Ours:
                   "rollout/reward_mean": sums["reward"] / rows if rows else float("nan"),
                   "time/env_steps_per_s": rows / elapsed if rows else float("nan"),
                   **{f"train/{name}": float(value) for name, value in learnt.items()}}
+        if sums.get("sessions"):
+            result["rollout/return_mean"] = sums["reward"] / sums["sessions"]
+        if self.algorithm and hasattr(self.one, "mdp"):
+            result |= exact.gap(self.one, self.algorithm)
         if "expected_reward" in sums:
             result["rollout/expected_reward_mean"] = sums["expected_reward"] / rows
         return result
@@ -147,6 +151,8 @@ class Race(tune.Trainable):
         trial, start = self.trial, time.monotonic()
         result = {"trial": trial["label"], "kind": trial["kind"], "seed": trial["seed_number"], **self.side.step()}
         done = result["env_steps"] >= trial["budget"]
+        if done and isinstance(self.side, Ours) and hasattr(self.side.algorithm, "action_values"):
+            result["map"] = exact.grid_map(self.side.one, self.side.policy)
         if done and self.side.tally:
             result |= {"curve": self.side.tally.curve, "shown": self.side.tally.shown.tolist()}
         if trial["score"] != "session":

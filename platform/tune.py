@@ -2,9 +2,6 @@
 import argparse
 import os
 import sys
-import traceback
-
-RLLIB_RATE = 3_000                                        # measured with quickstart.yaml, one quiet core
 
 EPILOG = """exit status: 0 all trials finished, 1 a trial failed, 2 something to mend before it can run.
 examples:
@@ -38,11 +35,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Everything the command does; returns the exit status."""
     args = parser().parse_args(arguments)
+    from . import terminal
     from .experiment import Problem
 
     try:
         if args.list:
-            return _list()
+            return terminal.list_all()
         return _chapter(args) if args.chapter is not None else _run(args)
     except Problem as problem:
         print(f"error: {problem}", file=sys.stderr)
@@ -50,21 +48,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; continue with --resume", file=sys.stderr)
         return 130
-
-
-def _list() -> int:
-    import custom_algos
-    import envs
-
-    from .experiment import shipped
-
-    print("experiments:")
-    for name, path in shipped().items():
-        print(f"  {name:20} {path.read_text().splitlines()[0].lstrip('# ')}")
-    print("environments:", *envs.MODELS, sep="\n  ")
-    print("algorithms:", *custom_algos.ALGORITHMS, sep="\n  ")
-    print("RLlib baselines (rllib: NAME):\n  PPO, APPO, IMPALA, DQN, SAC")
-    return 0
 
 
 def _chapter(args) -> int:
@@ -81,7 +64,7 @@ def _chapter(args) -> int:
 
 
 def _run(args) -> int:
-    from . import experiment, race
+    from . import experiment, race, terminal
 
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
     if args.resume and (args.experiment or args.set or args.data or args.out or args.smoke):
@@ -96,7 +79,7 @@ def _run(args) -> int:
         plan = experiment.check_resources(e, args.experiment or "quickstart", experiment.cpus(e))
     trials = experiment.trials(e, "final")
     if args.dry_run:
-        return _dry_run(e, trials, plan)
+        return terminal.dry_run(e, trials, plan)
     if args.address:
         race.reachable(args.address)
     from pathlib import Path
@@ -105,65 +88,14 @@ def _run(args) -> int:
 
     folder = Path(args.resume).resolve() if args.resume else race.new_folder(e, args.out)
     console = Console(highlight=False)
-    _introduce(console, e, trials, plan, folder)
+    terminal.introduce(console, e, trials, plan, folder)
     status = 0
     try:
         race.run(e, folder, console, args.address)
     except race.Failed as failed:
         console.print(f"[red]some trials failed[/red]; the rest is reported.\n{failed}", markup=True, soft_wrap=True)
         status = 1
-    return max(status, _conclude(console, folder, args.verbose, args.figures))
-
-
-def _introduce(console, e, trials, plan, folder) -> None:
-    learners = sorted({t["label"] for t in trials if t["budget"]})
-    console.print(f"[bold]{e.question or e.name}[/bold]")
-    runs, session = e.population.replications, e.score == "session"
-    console.print(f"{len(trials)} trials: {', '.join(learners)} × {e.seeds} seeds"
-                  + (f" × {runs:,} independent runs" if runs > 1 else "")
-                  + (", and random, today's policy and the bounds once" if session else ""))
-    console.print(f"budget: {e.budget.env_steps:,} real env steps a trial on {e.env.id}; "
-                  f"{e.population.shards * e.population.users_per_shard} users at a time; "
-                  + (f"scored on {e.population.eval_users:,} held-out users" if session
-                     else f"scored by the {'regret' if e.score == 'regret' else 'expected reward'} while learning"))
-    if any(t["kind"] == "rllib" for t in trials):
-        console.print(f"          set by the slowest row: RLlib's PPO makes about {RLLIB_RATE:,} env steps/s on one "
-                      f"core, {e.budget.env_steps / RLLIB_RATE:.0f} s a seed")
-    console.print(f"resources: {plan}\nresults: {folder}", soft_wrap=True)
-
-
-def _dry_run(e, trials, plan) -> int:
-    import yaml
-
-    print(yaml.safe_dump(e.model_dump(), sort_keys=False))
-    from .experiment import trials as list_trials
-
-    for trial in list_trials(e, "search"):
-        print(f"search  {trial['label']:24} {e.search.trials} trials over {trial['space']}")
-    for trial in trials:
-        print(f"final   {trial['label']:24} seed {trial['seed_number']}  {trial['budget']:>10,} env steps  "
-              f"{trial['params']}")
-    print(f"resources: {plan}")
-    return 0
-
-
-def _conclude(console, folder, verbose, target=None) -> int:
-    from . import estimates, report
-
-    try:
-        report.print_leaderboard(folder, console)
-        console.print(f"\n[bold]{report.answer(folder)}[/bold]")
-        for line in estimates.lines(folder):
-            console.print(line, soft_wrap=True)
-        console.print(f"report: {report.write_report(folder)}", soft_wrap=True)
-        if target:
-            report.write_figures(folder, target)
-    except (OSError, ValueError, KeyError) as error:
-        if verbose:
-            traceback.print_exc()
-        console.print(f"[red]no report[/red]: {error} (folder {folder})")
-        return 1
-    return 0
+    return max(status, terminal.conclude(console, folder, args.verbose, args.figures))
 
 
 if __name__ == "__main__":

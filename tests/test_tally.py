@@ -5,7 +5,7 @@ import pytest
 
 from custom_algos.core import Transition
 from platform import checkpoint, experiment, report, tune
-from platform.figures import pooled
+from platform.charts import pooled
 from platform.tally import Tally
 from platform.trainer import Ours
 

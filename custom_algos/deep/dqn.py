@@ -96,8 +96,11 @@ class DQN(Algorithm):
         return linear(c.epsilon, c.epsilon_end, self.env_steps / max(c.epsilon_steps, 1))
 
     def act(self, obs, rng, explore=True, mask=None):
-        q = self.net.values(self._flat(obs))                                                # [N, A]
-        return epsilon_greedy(q, self.epsilon if explore else 0.0, rng, mask)
+        return epsilon_greedy(self.action_values(obs), self.epsilon if explore else 0.0, rng, mask)
+
+    def action_values(self, obs) -> np.ndarray:
+        """Q of the observations ``[N, …]``: ``[N, A]``."""
+        return self.net.values(self._flat(obs))
 
     def rows(self, batch: Transition) -> Rows:
         """What goes into memory: the block ``[T, N]`` as rows ``[T·N]``, with the masks that are read again."""

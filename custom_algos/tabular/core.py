@@ -99,9 +99,12 @@ class Tabular(Algorithm):
         return self.q[learner, state]
 
     def act(self, obs, rng, explore=True, mask=None):
+        return epsilon_greedy(self.action_values(obs), self.epsilon() if explore else 0.0, rng, mask)
+
+    def action_values(self, obs) -> np.ndarray:
+        """Q of the observations ``[N, …]``: ``[N, A]``."""
         n = rows_of(obs)
-        values = self.values(self.learners(n), self.states(obs, n))
-        return epsilon_greedy(values, self.epsilon() if explore else 0.0, rng, mask)
+        return self.values(self.learners(n), self.states(obs, n))
 
     def learners(self, n: int) -> np.ndarray:
         """Whose user each of a batch's ``n`` is, ``[N]``."""
