@@ -142,13 +142,13 @@ def actor_critic(obs_space, outputs: int, generator: torch.Generator, hidden=(64
     size = flat_size(obs_space)
     last, front = (size, *hidden)[-1], [Normalize(size)] if normalize else []
     body = hidden_layers(size, hidden, generator, activation, init)
-    actor = nn.Sequential(*front, *body, linear(last, outputs, generator, 0.01, init))
+    acting = [*body, linear(last, outputs, generator, 0.01, init)]
     if outputs == candidates_of(obs_space)[0]:
         if shared:
             raise ValueError("shared = True: candidates are scored one by one, a user's value is not; valid is False")
-        actor = nn.Sequential(*front, Scores(obs_space, hidden, generator, activation, init, 0.01))
+        acting = [Scores(obs_space, hidden, generator, activation, init, 0.01)]
     body = body if shared else hidden_layers(size, hidden, generator, activation, init)
-    return actor, nn.Sequential(*front, *body, linear(last, 1, generator, 1.0, init))
+    return nn.Sequential(*front, *acting), nn.Sequential(*front, *body, linear(last, 1, generator, 1.0, init))
 
 
 def adam(policy: nn.Module, critic: nn.Module, learning_rate: float, critic_learning_rate: float) -> torch.optim.Adam:

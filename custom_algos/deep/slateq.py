@@ -4,13 +4,14 @@ r"""SlateQ: the value of a slate is put together from the values of its items, s
 
     Q̄(s, i) ← r + γ (1 − terminated) Q(s', A')        for the item i that was taken, ⊥ where nothing was
 
-Ie et al. 2019 (arXiv:1905.12767).  It holds where a user takes at most one item and what follows depends on what was
-XX
-show.  The weights are learnt from the same rows: maximum likelihood of what was taken among what was shown.
+Ie et al. 2019 (arXiv:1905.12767).  It holds where a user takes at most one item, and what follows depends on what was
+taken alone.  A' is the best slate of s' (`slates`: exact, greedy, top_k); with target = "sarsa" it is what the policy
+would show.  The weights are learnt from the same rows: maximum likelihood of what was taken among what was shown.
 
 Differences from the paper: (1) taking nothing has a value of its own, which is learnt; there it is 0, so that a learner
-prefers any click; (2) the choice model is learnt, not given; (3) squared error, Adam, target network; (4) a truncated
-session bootstraps from its true last state; (5) of several clicks the first counts; (6) SARSA draws A' anew.
+prefers any click; (2) the choice model is learnt, not given; (3) uniform replay, Adam; (4) a truncated session
+bootstraps from its true last state; (5) of several clicks the first counts; (6) SARSA draws A' anew from the policy of
+now; (7) an item's value reads the user and the item, not the other candidates.
 """
 from dataclasses import dataclass
 
@@ -40,8 +41,7 @@ class Config:
     hidden: tuple = (64, 64)
     """Widths of the hidden layers of both networks."""
     features: bool = False
-    """Both read the features of an item and are shared by all items; otherwise each item has an output of its own.
-    Candidates of the observation are always read."""
+    """Both read the features of `items`, as they do of candidates; otherwise each item has an output of its own."""
     batch_size: int = 128
     """Rows of a gradient step."""
     replay_ratio: float = 4.0
@@ -51,9 +51,7 @@ class Config:
     learning_starts: int = 500
     """Rows in memory before the first gradient step."""
     target_update_every: int = 100
-    """Gradient steps between two updates of the target network."""
-    tau: float = 1.0
-    """An update of the target network moves it by this share of the way."""
+    """Gradient steps between two copies into the target network."""
     reward_scale: float = 1.0
     """Multiplies every reward: values of about 1 to 10 are learnt fastest."""
     epsilon: float = 1.0
@@ -82,9 +80,8 @@ class SlateQ(Algorithm):
         generator = nets.generator_of(seed)
         worth, choice, target = (nets.outcomes(obs_space, self.actions, generator, c.hidden,
                                                items if c.features else None) for _ in range(3))
-        self.policy = nn.ModuleDict({"worth": worth, "choice": choice})    # Q̄ and log w, both [B, D] -> [B, A + 1]
-        self.target = target
-        self.target.load_state_dict(worth.state_dict())
+        target.load_state_dict(worth.state_dict())
+        self.target, self.policy = target, nn.ModuleDict({"worth": worth, "choice": choice})   # Q̄, log w: [B, A + 1]
         self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=c.learning_rate)
         self.memory = Replay(c.buffer_size)
         self.env_steps, self.updates, self.owed = 0, 0, 0.0
@@ -95,7 +92,8 @@ class SlateQ(Algorithm):
         return linear(c.epsilon, c.epsilon_end, self.env_steps / max(c.epsilon_steps, 1))
 
     def act(self, obs, rng, explore=True, mask=None):
-        best = OPTIMISERS[self.config.slates](*self.scores(self._tensor(obs), self.policy["worth"]), self.places, mask)
+        weight, worth, nothing = self.scores(self._tensor(obs), self.policy["worth"])
+        best = OPTIMISERS[self.config.slates](weight, worth, nothing, self.places, mask)            # [N, K]
         slate, log_prob = explore_slates(best, self.actions, self.epsilon if explore else 0.0, rng, mask)
         return slate.reshape(len(slate), *self.action_space.shape), log_prob
 
@@ -106,7 +104,9 @@ class SlateQ(Algorithm):
         return np.exp(logits[:, :-1] - logits[:, -1:]), q[:, :-1], q[:, -1]
 
     def rows(self, batch: Transition) -> Rows:
-        """The block ``[T, N]`` as rows ``[T·N]`` for the memory; ``taken [T·N]`` is the place of the first click."""
+        """The block ``[T, N]`` as rows ``[T·N]`` for the memory; ``taken [T·N]`` is the place of the first click.
+
+        Where the environment has no responses, a slate of one was taken if it paid."""
         if batch.response is None and self.places > 1:
             raise ValueError("slateq needs to know what was taken of a slate: the environment tells no 'response'")
         clicks = batch.reward[..., None] if batch.response is None else batch.response              # [T, N, K]
@@ -116,52 +116,44 @@ class SlateQ(Algorithm):
 
     def targets(self, rows: Rows, rng) -> np.ndarray:
         """r + γ (1 − terminated) Q(s', A') ``[B]``, in scaled rewards."""
-        c, after = self.config, self._tensor(rows.next_obs)
-        scores = self.scores(after, self.target)
-        slate = OPTIMISERS[c.slates](*scores, self.places, rows.next_mask)                          # [B, K]
+        c = self.config
+        weight, worth, nothing = self.scores(self._tensor(rows.next_obs), self.target)           # [B, A], [B, A], [B]
+        slate = OPTIMISERS[c.slates](weight, worth, nothing, self.places, rows.next_mask)           # [B, K]
         if c.target == "sarsa":
-            slate, _ = explore_slates(slate, self.actions, self.epsilon, rng, rows.next_mask)
-        return c.reward_scale * rows.reward + rows.discount * slate_value(*scores, slate)
+            gone = (rows.discount == 0.0)[:, None]                # nothing may be left to show to who has gone
+            allowed = None if rows.next_mask is None else rows.next_mask | gone
+            slate, _ = explore_slates(slate, self.actions, self.epsilon, rng, allowed)
+        return c.reward_scale * rows.reward + rows.discount * slate_value(weight, worth, nothing, slate)
 
     def loss(self, rows: Rows, rng) -> tuple[torch.Tensor, torch.Tensor]:
         """½ (Q̄(s, taken) − target)² and −log P(taken|s, A), means over ``[B]``."""
         obs, target = self._tensor(rows.obs), nets.tensor(self.targets(rows, rng)).float()
-        nothing = np.full((len(rows.taken), 1), self.actions)
-        shown = torch.from_numpy(np.concatenate([rows.action, nothing], axis=1))                    # [B, K + 1]
-        place = torch.from_numpy(rows.taken)                                                        # [B]
+        shown = F.pad(nets.tensor(rows.action), (0, 1), value=self.actions)                         # [B, K + 1]
+        place = nets.tensor(np.asarray(rows.taken))                                                 # [B]
         worth = self.policy["worth"](obs).gather(1, shown).gather(1, place[:, None]).squeeze(1)     # [B]
         value = 0.5 * (worth - target).pow(2).mean()
         return value, F.cross_entropy(self.policy["choice"](obs).gather(1, shown), place)
 
     def learn(self, batch):
-        c, rows = self.config, self.rows(batch)
-        self.env_steps += 0 if np.isnan(batch.log_prob).any() else len(rows.taken)
+        c, rows, losses = self.config, self.rows(batch), []
+        self.env_steps += 0 if np.isnan(batch.log_prob).any() else len(rows.action)
         self.memory.add(rows)
         if len(self.memory) >= c.learning_starts:
-            self.owed += len(rows.taken) * c.replay_ratio / c.batch_size
-        rng, losses = make_rng(self.seed, self.updates), []
-        while self.owed >= 1.0:
-            self.owed -= 1.0
-            losses.append(self.gradient_step(rng))
-        numbers = {"epsilon": float(self.epsilon), "updates": float(self.updates)}
-        if losses:
-            value, choice = np.mean(losses, axis=0)
-            numbers |= {"loss": float(value + choice), "value_loss": float(value), "choice_loss": float(choice)}
-        return numbers
-
-    def gradient_step(self, rng) -> tuple[float, float]:
-        """One step on rows from memory; returns both losses before it."""
-        c = self.config
-        value, choice = self.loss(self.memory.sample(rng, c.batch_size)[0], rng)
+            self.owed += len(rows.action) * c.replay_ratio / c.batch_size
         if c.anneal_steps:
             self.optimizer.param_groups[0]["lr"] = linear(c.learning_rate, 0.0, self.env_steps / c.anneal_steps)
-        nets.descend(self.optimizer, value + choice, 0.0)
-        self.updates += 1
-        if self.updates % c.target_update_every == 0:
-            with torch.no_grad():
-                for old, new in zip(self.target.parameters(), self.policy["worth"].parameters(), strict=True):
-                    old.lerp_(new, c.tau)
-        return value.item(), choice.item()
+        rng = make_rng(self.seed, self.updates)
+        while self.owed >= 1.0:
+            self.owed -= 1.0
+            value, choice = self.loss(self.memory.sample(rng, c.batch_size)[0], rng)
+            nets.descend(self.optimizer, value + choice, 0.0)
+            losses.append((value.item(), choice.item()))
+            self.updates += 1
+            if self.updates % c.target_update_every == 0:
+                self.target.load_state_dict(self.policy["worth"].state_dict())
+        value_loss, choice_loss = np.mean(losses, axis=0).tolist() if losses else (0.0, 0.0)
+        numbers = {"loss": value_loss + choice_loss, "value_loss": value_loss, "choice_loss": choice_loss}
+        return {"epsilon": float(self.epsilon), "updates": float(self.updates), **(numbers if losses else {})}
 
     def _tensor(self, obs) -> torch.Tensor:
         return nets.tensor(nets.flat_obs(obs, self.obs_space))                                      # [N, D]
