@@ -29,6 +29,7 @@ ALGORITHMS = {
     "sarsa": "custom_algos.tabular.sarsa:Sarsa",
     "expected_sarsa": "custom_algos.tabular.expected_sarsa:ExpectedSarsa",
     "dqn": "custom_algos.deep.dqn:DQN",
+    "slateq": "custom_algos.deep.slateq:SlateQ",
     "reinforce": "custom_algos.deep.reinforce:Reinforce",
     "a2c": "custom_algos.deep.a2c:A2C",
 }

@@ -82,18 +82,82 @@ class Normalize(nn.Module):
         self.count.copy_(count)
 
 
+class Scores(nn.Module):
+    """A number for each of m candidates, by one network of (what else is seen, the candidate): ``[B, D] -> [B, m]``.
+
+    The candidates are the part ``candidates`` [m, F] of the flat observations, or ``items [m, F]``, always the same.
+    ``nothing``: one number more, ``[B, m + 1]``, for taking none of them; it is a candidate with a sign of its own.
+    """
+
+    items: torch.Tensor | None
+
+    def __init__(self, space, hidden, generator, activation: str = "tanh", init: str = "orthogonal",
+                 last_gain: float = 1.0, items: np.ndarray | None = None, nothing: bool = False):
+        super().__init__()
+        self.nothing, self.start, self.stop = nothing, 0, 0                  # the candidates in a flat observation
+        self.register_buffer("items", None if items is None else tensor(np.asarray(items, np.float32)),
+                             persistent=False)
+        self.shape = candidates_of(space) if items is None else items.shape                 # (m, F)
+        if items is None:
+            keys = list(space.spaces)
+            self.start = sum(flat_size(space[key]) for key in keys[:keys.index("candidates")])
+            self.stop = self.start + self.shape[0] * self.shape[1]
+        inputs = flat_size(space) - (self.stop - self.start) + self.shape[1] + nothing
+        self.net = nn.Sequential(*hidden_layers(inputs, hidden, generator, activation, init),
+                                 linear((inputs, *hidden)[-1], 1, generator, last_gain, init))
+
+    def forward(self, x):
+        user = torch.cat([x[:, :self.start], x[:, self.stop:]], dim=1)                      # [B, U]
+        items = x[:, self.start:self.stop].reshape(len(x), *self.shape) if self.items is None else \
+            self.items.expand(len(x), -1, -1)                                               # [B, m, F]
+        if self.nothing:
+            items = nn.functional.pad(items, (0, 1, 0, 1))                                  # [B, m + 1, F + 1]
+            items[:, -1, -1] = 1.0
+        return self.net(torch.cat([user[:, None].expand(-1, items.shape[1], -1), items], dim=2)).squeeze(2)
+
+
+def candidates_of(space) -> tuple[int, int]:
+    """(m, F) of the features of the candidates in observations of ``space``; (0, 0) where there are none."""
+    part = space.spaces.get("candidates") if isinstance(space, spaces.Dict) else None
+    return part.shape if isinstance(part, spaces.Box) and len(part.shape) == 2 else (0, 0)
+
+
+def outcomes(space, actions: int, generator: torch.Generator, hidden=(64, 64), items=None) -> nn.Module:
+    """A number for each of ``actions`` items and for taking none: ``[B, D] -> [B, A + 1]``; see `Scores` for who has
+    candidates or ``items``."""
+    if items is None and candidates_of(space)[0] != actions:
+        return mlp(flat_size(space), hidden, actions + 1, generator, "relu")
+    return Scores(space, hidden, generator, "relu", items=items, nothing=True)
+
+
+def slate_of(space) -> tuple[int, int]:
+    """(A, K): items to choose from and items shown; ValueError where actions are no slates."""
+    if isinstance(space, spaces.Discrete) and space.start == 0:
+        return int(space.n), 1
+    if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1 and len(set(space.nvec)) == 1 \
+            and len(space.nvec) <= space.nvec[0]:
+        return int(space.nvec[0]), len(space.nvec)
+    raise ValueError(f"action space {space} is no slate; valid are Discrete from 0 and MultiDiscrete with equal sizes, "
+                     "of at most as many places as items")
+
+
 def actor_critic(obs_space, outputs: int, generator: torch.Generator, hidden=(64, 64), activation: str = "tanh",
                  init: str = "orthogonal", shared: bool = False, normalize: bool = False):
     """Two networks on flat observations, one with ``outputs`` numbers and one with a value, both `Layers`.
 
     ``shared``: both stand on the same hidden layers; ``normalize``: the first part of both is the same `Normalize`.
+    Where the outputs are utilities of the candidates in the observation, the actor scores them one by one (`Scores`).
     """
     size = flat_size(obs_space)
     last, front = (size, *hidden)[-1], [Normalize(size)] if normalize else []
     body = hidden_layers(size, hidden, generator, activation, init)
-    actor = Layers(*front, *body, linear(last, outputs, generator, 0.01, init))
+    acting = [*body, linear(last, outputs, generator, 0.01, init)]
+    if outputs == candidates_of(obs_space)[0]:
+        if shared:
+            raise ValueError("shared = True: candidates are scored one by one, a user's value is not; valid is False")
+        acting = [Scores(obs_space, hidden, generator, activation, init, 0.01)]
     body = body if shared else hidden_layers(size, hidden, generator, activation, init)
-    return actor, Layers(*front, *body, linear(last, 1, generator, 1.0, init))
+    return Layers(*front, *acting), Layers(*front, *body, linear(last, 1, generator, 1.0, init))
 
 
 def adam(policy: nn.Module, critic: nn.Module, learning_rate: float, critic_learning_rate: float) -> torch.optim.Adam:

@@ -21,12 +21,13 @@ class Rows(NamedTuple):
     """
 
     obs: Any                       # [M, …] or a dict of such arrays
-    action: np.ndarray             # [M] int64
+    action: np.ndarray             # [M] int64, or slates [M, K]
     reward: np.ndarray             # [M] float32
     next_obs: Any                  # [M, …]
     discount: np.ndarray           # [M] float32: what next_obs' value counts, γⁿ (1 − terminated)
     mask: np.ndarray | None = None         # [M, A] bool
     next_mask: np.ndarray | None = None    # [M, A] bool
+    taken: np.ndarray | None = None        # [M] int64: of a slate, the place that was taken; K: nothing
 
 
 def rows_of(batch: Transition, gamma: float, n_step: int = 1) -> Rows:

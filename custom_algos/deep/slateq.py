@@ -1,0 +1,177 @@
+r"""SlateQ: the value of a slate is put together from the values of its items, so that no slate is an action of its own.
+
+    Q(s, A) = Σ_{i in A} P(i|s, A) Q̄(s, i) + P(⊥|s, A) Q̄(s, ⊥),     P(i|s, A) = w_i(s) / (w_⊥(s) + Σ_{j in A} w_j(s))
+
+    Q̄(s, i) ← r + γ (1 − terminated) Q(s', A')        for the item i that was taken, ⊥ where nothing was
+
+Ie et al. 2019 (arXiv:1905.12767).  It holds where a user takes at most one item, and what follows depends on what was
+taken alone.  A' is the best slate of s' (`slates`: exact, greedy, top_k); with target = "sarsa" it is what the policy
+would show.  The weights are learnt from the same rows: maximum likelihood of what was taken among what was shown.
+
+Differences from the paper: (1) taking nothing has a value of its own, which is learnt; there it is 0, so that a learner
+prefers any click; (2) the choice model is learnt, not given; (3) uniform replay, Adam; (4) a truncated session
+bootstraps from its true last state; (5) of several clicks the first counts; (6) SARSA draws A' anew from the policy of
+now; (7) an item's value reads the user and the item, not the other candidates.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .. import nets
+from ..core import Algorithm, Transition
+from ..explore import linear
+from ..replay import Replay, Rows, rows_of
+from ..rollout import make_rng
+from ..slates import OPTIMISERS, explore_slates, slate_value
+
+
+@dataclass(frozen=True)
+class Config:
+    learning_rate: float = 1e-3
+    """Adam's step size."""
+    gamma: float = 0.99
+    """Discount a step."""
+    slates: str = "exact"
+    """How the best slate is found: exact, greedy or top_k."""
+    target: str = "optimal"
+    """A': optimal, the best slate; or sarsa, a slate of the policy, exploration included."""
+    hidden: tuple = (64, 64)
+    """Widths of the hidden layers of both networks."""
+    features: bool = False
+    """Both read the features of `items`, as they do of candidates; otherwise each item has an output of its own."""
+    batch_size: int = 128
+    """Rows of a gradient step."""
+    replay_ratio: float = 4.0
+    """Rows trained on for every env step."""
+    buffer_size: int = 50_000
+    """Rows in memory."""
+    learning_starts: int = 500
+    """Rows in memory before the first gradient step."""
+    target_update_every: int = 100
+    """Gradient steps between two copies into the target network."""
+    reward_scale: float = 1.0
+    """Multiplies every reward: values of about 1 to 10 are learnt fastest."""
+    epsilon: float = 1.0
+    """Probability of a random slate at the beginning."""
+    epsilon_end: float = 0.05
+    """Probability of a random slate from `epsilon_steps` on."""
+    epsilon_steps: int = 10_000
+    """Env steps, of all users together, over which ε falls linearly."""
+    anneal_steps: int = 0
+    """Env steps over which the learning rate falls linearly to 0; 0: it stays."""
+    rollout_steps: int = 1
+    """T: steps of every user between two calls of learn."""
+
+
+class SlateQ(Algorithm):
+    Config = Config
+
+    def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
+        super().__init__(obs_space, action_space, config, seed, items)
+        c = self.config
+        nets.one_of("slates", c.slates, OPTIMISERS)
+        nets.one_of("target", c.target, ("optimal", "sarsa"))
+        if c.features and items is None:
+            raise ValueError("features = True needs items that have some; valid is False")
+        self.actions, self.places = nets.slate_of(action_space)       # A items to choose from, K shown
+        generator = nets.generator_of(seed)
+        worth, choice, target = (nets.outcomes(obs_space, self.actions, generator, c.hidden,
+                                               items if c.features else None) for _ in range(3))
+        target.load_state_dict(worth.state_dict())
+        self.target, self.policy = target, nn.ModuleDict({"worth": worth, "choice": choice})   # Q̄, log w: [B, A + 1]
+        self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=c.learning_rate)
+        self.memory = Replay(c.buffer_size)
+        self.env_steps, self.updates, self.owed = 0, 0, 0.0
+
+    @property
+    def epsilon(self) -> float:
+        c = self.config
+        return linear(c.epsilon, c.epsilon_end, self.env_steps / max(c.epsilon_steps, 1))
+
+    def act(self, obs, rng, explore=True, mask=None):
+        weight, worth, nothing = self.scores(self._tensor(obs), self.policy["worth"])
+        best = OPTIMISERS[self.config.slates](weight, worth, nothing, self.places, mask)            # [N, K]
+        slate, log_prob = explore_slates(best, self.actions, self.epsilon if explore else 0.0, rng, mask)
+        return slate.reshape(len(slate), *self.action_space.shape), log_prob
+
+    @torch.no_grad()
+    def scores(self, obs, worth):
+        """w_i / w_⊥ and Q̄(s, i) ``[N, A]``, Q̄(s, ⊥) ``[N]`` by the network ``worth``."""
+        logits, q = self.policy["choice"](obs).double().numpy(), worth(obs).double().numpy()      # [N, A + 1]
+        return np.exp(logits[:, :-1] - logits[:, -1:]), q[:, :-1], q[:, -1]
+
+    def rows(self, batch: Transition) -> Rows:
+        """The block ``[T, N]`` as rows ``[T·N]`` for the memory; ``taken [T·N]`` is the place of the first click.
+
+        Where the environment has no responses, a slate of one was taken if it paid."""
+        if batch.response is None and self.places > 1:
+            raise ValueError("slateq needs to know what was taken of a slate: the environment tells no 'response'")
+        clicks = batch.reward[..., None] if batch.response is None else batch.response              # [T, N, K]
+        taken = np.where((clicks > 0).any(axis=-1), (clicks > 0).argmax(axis=-1), self.places)
+        slates = batch.action.reshape(*batch.reward.shape, self.places)
+        return rows_of(batch._replace(action=slates, mask=None), self.config.gamma)._replace(taken=taken.reshape(-1))
+
+    def targets(self, rows: Rows, rng) -> np.ndarray:
+        """r + γ (1 − terminated) Q(s', A') ``[B]``, in scaled rewards."""
+        c = self.config
+        weight, worth, nothing = self.scores(self._tensor(rows.next_obs), self.target)           # [B, A], [B, A], [B]
+        slate = OPTIMISERS[c.slates](weight, worth, nothing, self.places, rows.next_mask)           # [B, K]
+        if c.target == "sarsa":
+            gone = (rows.discount == 0.0)[:, None]                # nothing may be left to show to who has gone
+            allowed = None if rows.next_mask is None else rows.next_mask | gone
+            slate, _ = explore_slates(slate, self.actions, self.epsilon, rng, allowed)
+        return c.reward_scale * rows.reward + rows.discount * slate_value(weight, worth, nothing, slate)
+
+    def loss(self, rows: Rows, rng) -> tuple[torch.Tensor, torch.Tensor]:
+        """½ (Q̄(s, taken) − target)² and −log P(taken|s, A), means over ``[B]``."""
+        obs, target = self._tensor(rows.obs), nets.tensor(self.targets(rows, rng)).float()
+        shown = F.pad(nets.tensor(rows.action), (0, 1), value=self.actions)                         # [B, K + 1]
+        place = nets.tensor(np.asarray(rows.taken))                                                 # [B]
+        worth = self.policy["worth"](obs).gather(1, shown).gather(1, place[:, None]).squeeze(1)     # [B]
+        value = 0.5 * (worth - target).pow(2).mean()
+        return value, F.cross_entropy(self.policy["choice"](obs).gather(1, shown), place)
+
+    def learn(self, batch):
+        c, rows, losses = self.config, self.rows(batch), []
+        self.env_steps += 0 if np.isnan(batch.log_prob).any() else len(rows.action)
+        self.memory.add(rows)
+        if len(self.memory) >= c.learning_starts:
+            self.owed += len(rows.action) * c.replay_ratio / c.batch_size
+        if c.anneal_steps:
+            self.optimizer.param_groups[0]["lr"] = linear(c.learning_rate, 0.0, self.env_steps / c.anneal_steps)
+        rng = make_rng(self.seed, self.updates)
+        while self.owed >= 1.0:
+            self.owed -= 1.0
+            value, choice = self.loss(self.memory.sample(rng, c.batch_size)[0], rng)
+            nets.descend(self.optimizer, value + choice, 0.0)
+            losses.append((value.item(), choice.item()))
+            self.updates += 1
+            if self.updates % c.target_update_every == 0:
+                self.target.load_state_dict(self.policy["worth"].state_dict())
+        value_loss, choice_loss = np.mean(losses, axis=0).tolist() if losses else (0.0, 0.0)
+        numbers = {"loss": value_loss + choice_loss, "value_loss": value_loss, "choice_loss": choice_loss}
+        return {"epsilon": float(self.epsilon), "updates": float(self.updates), **(numbers if losses else {})}
+
+    def _tensor(self, obs) -> torch.Tensor:
+        return nets.tensor(nets.flat_obs(obs, self.obs_space))                                      # [N, D]
+
+    def policy_state(self):
+        return {"networks": nets.snapshot(self.policy), "env_steps": self.env_steps}
+
+    def load_policy_state(self, policy):
+        nets.load_snapshot(self.policy, policy["networks"])
+        self.env_steps = int(policy["env_steps"])
+
+    def state_dict(self):
+        return {**self.policy_state(), "target": nets.snapshot(self.target), "memory": self.memory.state_dict(),
+                "optimizer": nets.optimizer_snapshot(self.optimizer), "updates": self.updates, "owed": self.owed}
+
+    def load_state_dict(self, state):
+        self.load_policy_state(state)
+        nets.load_snapshot(self.target, state["target"])
+        nets.load_optimizer_snapshot(self.optimizer, state["optimizer"])
+        self.memory.load_state_dict(state["memory"])
+        self.updates, self.owed = int(state["updates"]), float(state["owed"])
