@@ -33,10 +33,11 @@ def pooled(rows: pd.DataFrame) -> pd.DataFrame:
 
 def regret(figure: Figure, r: "Results") -> None:
     """Cumulative regret against time, linear and on a logarithmic axis: a straight line there is logarithmic growth."""
-    panels, handles = figure.subplots(1, 2, sharey=True), {}
+    panels, handles, top = figure.subplots(1, 2, sharey=True), {}, 0.0
     learners = r.regret[r.regret.kind.isin(["ours", "rllib"])]
     for label, rows in learners.groupby("algorithm", sort=False):
         found, colour = pooled(rows), r.colours.get(label, GREY)
+        top = max(top, float(found["mean"].max()))
         for panel in panels:
             panel.fill_between(found.t, found["mean"] - found.half, found["mean"] + found.half, color=colour,
                                alpha=0.2, linewidth=0)
@@ -52,7 +53,6 @@ def regret(figure: Figure, r: "Results") -> None:
     panels[1].set_xscale("log")
     panels[0].set_title("cumulative regret")
     panels[1].set_title("the same, logarithmic time")
-    top = max(pooled(rows)["mean"].max() for _, rows in learners.groupby("algorithm"))
     panels[0].set_ylim(0, 1.25 * top)
     figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=4)
 

@@ -13,7 +13,7 @@ import pandas as pd
 from custom_algos import fqe, ope
 from envs import logs, taste
 
-from .logbook import read_batch
+from .logbook import batch_of
 
 ROWS = 20_000                                             # rows valued at most (evenly spaced over the log)
 
@@ -44,7 +44,7 @@ def fitted_q(env, policy, path: Path) -> dict[str, dict[str, float]]:
     choices that the log has tried.
     """
     log = logs.read(path)
-    batch, first = read_batch(path, env), (log.frame["step"] == 0).to_numpy()
+    batch, first = batch_of(log, env), (log.frame["step"] == 0).to_numpy()
     spaces = env.single_observation_space, env.single_action_space
     if hasattr(spaces[0], "n"):
         model: fqe.Fitted = fqe.Table(*spaces)

@@ -1,4 +1,5 @@
 """What dynamic programming says about a learner on a problem that is a table: how wrong its values are, and its map."""
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,17 +18,20 @@ def gap(env, algorithm: Algorithm) -> dict[str, float]:
     gamma = getattr(algorithm.config, "gamma", None)
     if gamma is None or not hasattr(algorithm, "action_values"):
         return {}
-    key = f"q_star_{gamma}"
-    if not hasattr(env, key):                              # the table does not change: solve it once
-        try:
-            setattr(env, key, solver.value_iteration(env.mdp, gamma, tolerance=1e-9))
-        except ValueError:
-            setattr(env, key, None)
-    best, live = getattr(env, key), reachable(env.mdp)
+    best, live = answers(env, gamma)
     if best is None:
         return {}
     wrong = np.abs(algorithm.action_values(env.encode(np.arange(len(live)))) - best)[live]
     return {"train/q_gap": float(wrong.max()), "train/q_gap_mean": float(wrong.mean())}
+
+
+@lru_cache(maxsize=4)
+def answers(env, gamma: float):
+    """(``Q* [S, A]`` for this discount, or None where values do not settle; the `reachable` states ``[S]``)."""
+    try:
+        return solver.value_iteration(env.mdp, gamma, tolerance=1e-9), reachable(env.mdp)
+    except ValueError:
+        return None, reachable(env.mdp)
 
 
 def reachable(mdp: solver.TabularMDP) -> np.ndarray:
@@ -41,28 +45,26 @@ def reachable(mdp: solver.TabularMDP) -> np.ndarray:
         found = after
 
 
-def cells(env) -> np.ndarray | None:
-    """The map of a GridWorld ``[rows, columns]``; None where the problem has none."""
-    if not hasattr(env, "mdp") or getattr(env.params, "problem", "") not in ("grid", "frozen_lake", "cliff"):
+def learnt_map(env, algorithm: Any) -> dict[str, Any] | None:
+    """What a learner makes of every cell of a GridWorld, for the report's picture; None where there is no map."""
+    if not has_map(env):
         return None
-    return read_map(env.params.map)
-
-
-def grid_map(env, algorithm: Any) -> dict[str, Any] | None:
-    """Values max_a Q and greedy actions of every cell, for the report's picture; None where there is no map."""
-    if (grid := cells(env)) is None:
-        return None
-    q = algorithm.action_values(env.encode(np.arange(grid.size)))
-    return {"rows": ["".join(row) for row in grid], "problem": env.params.problem,
-            "value": [float(v) for v in q.max(axis=1)], "action": [int(a) for a in q.argmax(axis=1)]}
+    return grid_map(env, algorithm.action_values(env.encode(np.arange(len(env.mdp.start)))))
 
 
 def optimal_map(env) -> dict[str, Any] | None:
     """The same of the optimum that knows the step, at the first one."""
-    if (grid := cells(env)) is None:
-        return None
-    return {"rows": ["".join(row) for row in grid], "problem": env.params.problem,
-            "value": [float(v) for v in env.plan[0].max(axis=1)], "action": [int(a) for a in env.optimal_actions[0]]}
+    return grid_map(env, env.plan[0]) if has_map(env) else None
+
+
+def has_map(env) -> bool:
+    return hasattr(env, "mdp") and getattr(env.params, "problem", "") in ("grid", "frozen_lake", "cliff")
+
+
+def grid_map(env, q) -> dict[str, Any]:
+    """max_a Q and the greedy action of every cell, from ``q [S, A]``."""
+    return {"rows": ["".join(row) for row in read_map(env.params.map)], "problem": env.params.problem,
+            "value": q.max(axis=1).tolist(), "action": q.argmax(axis=1).tolist()}
 
 
 def soft_optima(e, env) -> dict[str, float]:

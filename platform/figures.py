@@ -117,7 +117,7 @@ def curve(axes, r: "Results", column: str) -> list:
     return drawn
 
 
-def sight(panel, r: "Results", board: pd.DataFrame | None) -> None:
+def sight(panel, board: pd.DataFrame | None) -> None:
     """Show what the learners did after their first stumbles; how bad random is may lie far below the picture."""
     y = np.concatenate([np.asarray(line.get_ydata(), float) for line in panel.get_lines()] or [np.zeros(0)])
     if not np.isfinite(y).any():
@@ -141,7 +141,7 @@ def learning(figure: Figure, r: "Results", board: pd.DataFrame, panels: list[tup
     for panel, (column, title) in zip(axes, panels, strict=True):
         drawn = curve(panel, r, column)
         panel.set_title(title)
-        sight(panel, r, board if column == "eval/return_mean" else None)
+        sight(panel, board if column == "eval/return_mean" else None)
         if column == "eval/return_mean":
             lines(panel, r, dict(zip(board.algorithm, board["mean"], strict=True)), panel.axhline)
         for epsilon, value in r.problem.get("soft_optima", {}).items() if column == "rollout/return_mean" else ():
@@ -172,15 +172,15 @@ def figures(r: "Results", board: pd.DataFrame) -> dict[str, Markup]:
                          lambda f: dots(f, r, board))}
     earned = ("rollout/return_mean", "earned on the way: return of a session") if r.exact else \
         ("rollout/reward_mean", "earned on the way: reward per step")
-    panels = [(column, title) for column, title in (
-        ("eval/return_mean", f"learnt: {r.unit} per session, no exploration"), earned)
-        if column in r.curves and r.curves[column].notna().any() and (r.measure == "session" or "rollout" in column)]
-    if panels and not (r.measure == "regret" and len(r.regret)):
+    learnt = ("eval/return_mean", f"learnt: {r.unit} per session, no exploration")
+    wanted = {"session": (learnt, earned), "collected": (earned,), "regret": ()}[r.measure]    # regret has its own
+    panels = [(column, title) for column, title in wanted if column in r.curves and r.curves[column].notna().any()]
+    if panels:
         made["learning"] = draw("learning", "Learning curves with 95 % bands", 8.6, 3.5,
                                 lambda f: learning(f, r, board, panels))
     if len(r.regret):
         made["regret"] = draw("regret", "Cumulative regret with 95 % bands", 8.6, 3.8, lambda f: charts.regret(f, r))
-    if len(r.shown) and r.measure != "session":
+    if len(r.shown):
         made["shown"] = draw("shown", "Shares of the actions shown by every algorithm", 8.6,
                              0.8 + 0.28 * r.shown.algorithm.nunique(), lambda f: charts.shown(f, r))
     if "train/q_gap" in r.curves and r.curves["train/q_gap"].notna().any():

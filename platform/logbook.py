@@ -68,13 +68,13 @@ def frame_of(batch: Transition) -> pd.DataFrame:
     return pd.DataFrame({name: value.T.reshape(-1) for name, value in columns.items()})
 
 
-def read_batch(path: str | Path, env) -> Transition:
+def batch_of(log: logs.Log, env) -> Transition:
     """The log's rows ``[1, rows]`` as a learner on ``env`` expects them; ValueError where they do not fit."""
-    space, log = env.single_observation_space, logs.read(path)
+    space = env.single_observation_space
     batch = logs.to_transition_arrays(log, np.arange(env.single_action_space.n))
     width = int(np.prod(space.shape)) if space.shape else 1
     if batch["obs"].shape[2] != width:
-        raise ValueError(f"{path}: has {batch['obs'].shape[2]} columns obs_*, {space} needs {width}")
+        raise ValueError(f"{log.path}: has {batch['obs'].shape[2]} columns obs_*, {space} needs {width}")
     for name in ("obs", "next_obs"):
         batch[name] = batch[name].reshape(1, -1, *space.shape).astype(space.dtype)
     return Transition(**batch)

@@ -63,7 +63,7 @@ class Results:
     @property
     def exact(self) -> bool:
         """Whether scores are computed instead of sampled from users."""
-        return "exact" in self.scores and len(self.scores) > 0 and bool((self.scores.exact == True).all())  # noqa: E712
+        return "exact" in self.scores and len(self.scores) > 0 and bool(self.scores.exact.eq(True).all())
 
     @property
     def sign(self) -> int:
@@ -94,10 +94,16 @@ class Results:
         return {"session": "per session", "collected": "per step, exploration included",
                 "regret": f"after {budget:,} interactions"}[self.measure]
 
+    @property
+    def judge(self) -> str:
+        """Who says how good a policy is, in words; empty where what was collected on the way counts."""
+        if self.measure != "session":
+            return ""
+        return "exact expected returns" if self.exact else f"{int(self.users.sum()):,} held-out users"
+
     def sample(self, runs) -> str:
         """How much stands behind a comparison, in words."""
-        held_out = f", {int(self.users.sum()):,} held-out users" if self.measure == "session" else ""
-        return f"{int(runs):,} {'runs' if self.runs_each > 1 else 'seeds'}{held_out}"
+        return ", ".join(filter(None, (f"{int(runs):,} {'runs' if self.runs_each > 1 else 'seeds'}", self.judge)))
 
     def facing(self, found: verdict.Interval) -> verdict.Interval:
         """An interval of "more is better" scores as it is shown."""
@@ -252,8 +258,7 @@ def print_leaderboard(folder: str | Path, console) -> None:
     r = Results(folder)
     board = leaderboard(r)
     show = number(board)
-    of = f" of {int(r.users.sum()):,} held-out users" if r.measure == "session" else ""
-    title = f"{r.unit} {r.per}{of}, 95 % intervals"
+    title = ", ".join(filter(None, (f"{r.unit} {r.per}", r.judge, "95 % intervals")))
     title += "" if r.teaches else " (no ranking: the log teaches nothing)"
     out = Table(title=title, box=None, padding=(0, 1, 0, 0), title_justify="left", header_style="bold")
     runs = "runs" if r.runs_each > 1 else "seeds"
@@ -273,7 +278,7 @@ def print_leaderboard(folder: str | Path, console) -> None:
                     duration(row.wall_s), style=style)
     console.print(out)
     notes = [f"way: from {r.random} (0 %) to {r.top} (100 %)"] if r.random and r.top else []
-    paired = ", paired over users" if r.measure == "session" else ""
+    paired = ", paired over users" if r.measure == "session" and not r.exact else ""
     notes += [f"{other}: to {r.reference}{paired}"] if r.reference else []
     console.print("; ".join(notes), style="dim")
 
@@ -443,7 +448,9 @@ def write_figures(folder: str | Path, target: str | Path) -> list[Path]:
     show = number(board)
     target.mkdir(parents=True, exist_ok=True)
     paths = []
-    for kind, picture in figures(r, board).items():
+    pictures = figures(r, board)
+    del pictures["dots"]                                   # the table says it
+    for kind, picture in pictures.items():
         paths.append(target / f"{name}-{kind}.svg")
         paths[-1].write_text(standalone(picture))
     runs = "runs" if r.runs_each > 1 else "seeds"

@@ -24,8 +24,8 @@ class Tally:
         last = max(budget // runs, 1)
         marks = np.concatenate([np.geomspace(1, last, MARKS), np.linspace(0, last, MARKS + 1)[1:]])
         self.marks = np.unique(marks.round().astype(np.int64))
-        self.runs, self.steps, self.next_mark = runs, 0, 0
-        self.reward, self.regret, self.knows_regret = np.zeros(runs), np.zeros(runs), False
+        self.runs, self.steps = runs, 0
+        self.reward, self.regret = np.zeros(runs), np.zeros(runs)
         self.shown = np.zeros(actions if actions <= MOST_ACTIONS else 0, np.int64)
         self.curve: list[list[float]] = []
 
@@ -33,18 +33,20 @@ class Tally:
         """One block of ``[T, N]`` transitions and the sums ``[N]`` that `custom_algos.rollout.collect` made of them."""
         def per_run(name):
             return totals[name].reshape(self.runs, -1).sum(axis=1)
+        passed = self.marks_passed()
         self.steps += batch.reward.size
         self.reward += per_run("expected_reward" if "expected_reward" in totals else "reward")
         if len(self.shown):
             self.shown += np.bincount(batch.action.ravel(), minlength=len(self.shown))
         if "regret" in totals:
-            self.knows_regret = True
             self.regret += per_run("regret")
-            t, before = self.steps // self.runs, self.next_mark
-            self.next_mark = int(np.searchsorted(self.marks, t, side="right"))
-            if self.next_mark > before:
+            if self.marks_passed() > passed:
                 spread = float(self.regret.std(ddof=1)) if self.runs > 1 else 0.0
-                self.curve.append([t, float(self.regret.mean()), spread, float(np.percentile(self.regret, 95))])
+                self.curve.append([self.steps // self.runs, float(self.regret.mean()), spread,
+                                   float(np.percentile(self.regret, 95))])
+
+    def marks_passed(self) -> int:
+        return int(np.searchsorted(self.marks, self.steps // self.runs, side="right"))
 
     def score(self, measure: str) -> np.ndarray:
         """``[R]``: minus the regret, or the reward a step (measure ``collected``); higher is better."""
@@ -56,8 +58,7 @@ class Tally:
                 for run, value in enumerate(self.score(measure))]
 
     def state(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("steps", "next_mark", "reward", "regret", "knows_regret",
-                                                       "shown", "curve")}
+        return {name: getattr(self, name) for name in ("steps", "reward", "regret", "shown", "curve")}
 
     def load(self, state: dict[str, Any]) -> None:
         for name, value in state.items():

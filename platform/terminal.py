@@ -24,15 +24,19 @@ def introduce(console, e, trials, plan, folder) -> None:
     """What is going to be run."""
     learners = sorted({t["label"] for t in trials if t["kind"] in ("ours", "rllib")})
     console.print(f"[bold]{e.question or e.name}[/bold]")
+    from .workers import make_env
+
     runs, session = e.population.replications, e.score == "session"
+    exact = hasattr(make_env(e.env.id, e.env.params, 1), "random_return")
+    judge = "exactly, by dynamic programming" if exact else f"on {e.population.eval_users:,} held-out users"
     console.print(f"{len(trials)} trials: {', '.join(learners)} × {e.seeds} seeds"
                   + (f" × {runs:,} independent runs" if runs > 1 else "")
                   + (", and random, today's policy and the bounds once" if session else ""))
     console.print(f"budget: {e.budget.env_steps:,} real env steps a trial on {e.env.id}; "
                   f"{e.population.shards * e.population.users_per_shard} users at a time; "
-                  + (f"scored on {e.population.eval_users:,} held-out users" if session
+                  + (f"scored {judge}" if session
                      else f"scored by the {'regret' if e.score == 'regret' else 'expected reward'} while learning"))
-    if any(t["kind"] == "rllib" for t in trials):
+    if any(t["kind"] == "rllib" and t["name"] == "PPO" for t in trials):
         console.print(f"          set by the slowest row: RLlib's PPO makes about {RLLIB_RATE:,} env steps/s on one "
                       f"core, {e.budget.env_steps / RLLIB_RATE:.0f} s a seed")
     console.print(f"resources: {plan}\nresults: {folder}", soft_wrap=True)

@@ -10,6 +10,7 @@ import numpy as np
 from ray import tune
 
 from custom_algos.core import Algorithm, Transition, concat
+from envs import logs
 
 from . import checkpoint, evaluation, exact, logbook
 from .estimates import estimate, fitted_q
@@ -35,11 +36,12 @@ class Ours:
             return
         one = self.one = make_env(self.spec.env_id, self.spec.env_params, 1)
         self.algorithm = make_algorithm(self.spec, one)
-        self.tally = Tally(trial["replications"], trial["budget"], int(getattr(one.single_action_space, "n", 0)))
+        counted = trial["score"] != "session" and getattr(one.single_action_space, "n", 0)
+        self.tally = Tally(trial["replications"], trial["budget"], int(counted))
         if trial["label"] == BEHAVIOUR:
             self.algorithm = logbook.load_policy(trial["log"], self.spec, one)
         elif trial["from_log"]:
-            log = logbook.read_batch(trial["log"], one) if trial.get("log") else Transition(**one.log_batch())
+            log = logbook.batch_of(logs.read(trial["log"]), one) if trial.get("log") else Transition(**one.log_batch())
             self.algorithm.learn(log)
         if trial["budget"]:
             self.fleet = make_fleet(self.spec, trial["workers"])
@@ -152,7 +154,7 @@ class Race(tune.Trainable):
         result = {"trial": trial["label"], "kind": trial["kind"], "seed": trial["seed_number"], **self.side.step()}
         done = result["env_steps"] >= trial["budget"]
         if done and isinstance(self.side, Ours) and hasattr(self.side.algorithm, "action_values"):
-            result["map"] = exact.grid_map(self.side.one, self.side.policy)
+            result["map"] = exact.learnt_map(self.side.one, self.side.policy)
         if done and self.side.tally:
             result |= {"curve": self.side.tally.curve, "shown": self.side.tally.shown.tolist()}
         if trial["score"] != "session":

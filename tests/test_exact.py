@@ -68,7 +68,7 @@ def test_a_log_holds_what_the_policy_did(tmp_path):
     other = logs.read(logbook.held_out(tmp_path / "0.parquet"))
     assert len(other.frame) == 20_000 and not other.frame.reward.equals(log.frame.reward)
     assert set(np.round(log.frame.propensity.unique(), 3)) <= {0.1, 0.8, 0.45, 0.333}
-    batch = logbook.read_batch(tmp_path / "0.parquet", env)
+    batch = logbook.batch_of(log, env)
     assert batch.obs.shape == (1, 20_000) and batch.obs.dtype == np.int64 and batch.truncated.sum() == 200
     going = ~batch.ends[0]
     np.testing.assert_array_equal(batch.next_obs[0, :-1][going[:-1]], batch.obs[0, 1:][going[:-1]])

@@ -343,7 +343,7 @@ def test_leaderboard_in_the_terminal(tmp_path):
     out = io.StringIO()
     report.print_leaderboard(make(tmp_path), Console(file=out, width=100))
     lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
-    assert lines[0] == "likes per session of 200 held-out users, 95 % intervals"
+    assert lines[0] == "likes per session, 200 held-out users, 95 % intervals"
     (row,) = [line for line in lines if line.startswith("ucb")]
     assert row.startswith("ucb 13.0") and " 55 % +2.0" in row and row.endswith("2 30 2.5 s")
     assert all(len(line) <= 100 for line in out.getvalue().splitlines())

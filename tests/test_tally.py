@@ -113,7 +113,7 @@ def test_a_regret_experiment_from_file_to_page(tmp_path, ray_session, capsys):
     assert last.t == 300 and last["mean"] == pytest.approx(thompson["mean"])
     page = (out / "report.html").read_text()
     assert "Lai &amp; Robbins" in page and "per session" not in page
-    assert {p.name for p in figures.iterdir()} == {"toy.md", "toy-dots.svg", "toy-regret.svg", "toy-shown.svg"}
+    assert {p.name for p in figures.iterdir()} == {"toy.md", "toy-regret.svg", "toy-shown.svg"}
     assert (figures / "toy-regret.svg").read_text().startswith("<svg xmlns=")
     text = chapter.read_text()
     assert text.startswith("before\n<!-- table toy -->\n| algorithm | regret after 300 interactions |")
