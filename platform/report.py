@@ -286,7 +286,9 @@ def print_leaderboard(folder: str | Path, console) -> None:
 # numbers as words ------------------------------------------------------------------------------------------------
 def number(board: pd.DataFrame):
     """A formatter with decimals that fit the spread of the leaderboard (a three-hundredth of it is the last digit)."""
-    spread = float(np.nanmax(board["mean"]) - np.nanmin(board["mean"])) or abs(float(board["mean"].iloc[0])) or 1.0
+    near = board["mean"][board.kind != "reference"]        # how bad random is must not hide how learners differ
+    near = near if near.nunique() > 1 else board["mean"]
+    spread = float(np.nanmax(near) - np.nanmin(near)) or abs(float(board["mean"].iloc[0])) or 1.0
     decimals = min(max(2 - math.floor(math.log10(spread / 3)), 0), 6)
     return lambda value: blank(value) or f"{value:,.{decimals}f}".replace("-", "−")
 
