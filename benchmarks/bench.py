@@ -326,7 +326,8 @@ def bench_a2c(rounds: int) -> None:
 
 
 SECTIONS = {"env": bench_env, "simulators": bench_simulators, "dqn": bench_dqn, "a2c": bench_a2c,
-            "sampling": bench_sampling, "ray": bench_ray, "bandits": bench_bandits, "linucb": bench_linucb, "arms": bench_arms}
+            "sampling": bench_sampling, "ray": bench_ray, "bandits": bench_bandits, "linucb": bench_linucb,
+            "arms": bench_arms}
 
 
 def main() -> int:
