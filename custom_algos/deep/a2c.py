@@ -10,6 +10,7 @@ Differences from the paper: (1) all users are stepped together and one update is
 `shared`; (5) a truncated session bootstraps from its true last state; (6) a delayed reward is taken as known at once.
 """
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from .. import nets, returns
 from ..core import Algorithm, Transition, tree_map
 from ..explore import linear
 from .heads import head_of
+from .history import Reader
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,10 @@ class Config:
     """Of a control: plain, tanh (the mean is squashed into the bounds) or squashed (so is the action)."""
     log_std: float = 0.0
     """Of a control: the first log standard deviation."""
+    encoder: str = "none"
+    """none: a history in the observation is a row of numbers; attention or gru: it is read into a summary."""
+    encoder_size: int = 32
+    """Numbers in the summary."""
     rollout_steps: int = 8
     """T: steps of every user between two updates."""
 
@@ -76,9 +82,10 @@ class A2C(Algorithm):
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
         c = self.config
-        self.head = head_of(action_space, c.gaussian, c.log_std)
-        self.actor, self.critic = nets.actor_critic(obs_space, self.head.outputs, nets.generator_of(seed), c.hidden,
-                                                    c.activation, c.init, c.shared, c.normalize_obs)
+        self.head, generator = head_of(action_space, c.gaussian, c.log_std), nets.generator_of(seed)
+        reader = partial(Reader, obs_space, c.encoder, c.encoder_size, generator) if c.encoder != "none" else None
+        self.actor, self.critic = nets.actor_critic(obs_space, self.head.outputs, generator, c.hidden, c.activation,
+                                                    c.init, c.shared, c.normalize_obs, reader)
         self.policy = nn.ModuleDict({"actor": self.actor, "head": self.head})
         self.networks = nn.ModuleDict({"policy": self.policy, "critic": self.critic})
         self.optimizer = nets.adam(self.policy, self.critic, c.learning_rate, c.critic_learning_rate)
