@@ -320,8 +320,14 @@ def bench_dqn(rounds: int) -> None:
     table("DQN on CartPole", rows, "who", "setting", "rows trained on a step", "env steps/s", "ratio")
 
 
-SECTIONS = {"env": bench_env, "simulators": bench_simulators, "dqn": bench_dqn, "sampling": bench_sampling,
-            "ray": bench_ray, "bandits": bench_bandits, "linucb": bench_linucb, "arms": bench_arms}
+def bench_a2c(rounds: int) -> None:
+    """Training A2C (64-64) on CartPole: throughput, and the time from a process's start until the pole stays up."""
+    table("A2C on CartPole, one configuration", training.a2c_rows(rounds), "what", "median (lowest … highest)", "goal")
+
+
+SECTIONS = {"env": bench_env, "simulators": bench_simulators, "dqn": bench_dqn, "a2c": bench_a2c,
+            "sampling": bench_sampling, "ray": bench_ray, "bandits": bench_bandits, "linucb": bench_linucb,
+            "arms": bench_arms}
 
 
 def main() -> int:

@@ -124,3 +124,25 @@ def dqn_rows(steps: int = 10_000, seconds: float = 20.0) -> list[tuple]:
     peer, trained = rllib_dqn(seconds)
     rows.append(("RLlib", settings, f"{trained:.0f}", f"{peer:,.0f}", f"ours is {mine / peer:.1f} times as fast"))
     return rows
+
+
+def a2c_rows(rounds: int, steps: int = 300_000) -> list[tuple]:
+    """(what, figure, goal) of A2C on CartPole with the settings of `tune_configs/a2c-cartpole.yaml`, in process."""
+    import os
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    from balance import settings
+
+    users, params = settings()
+    speed = [ours("a2c", params, users, steps) for _ in range(rounds)]
+    wall, script = [], str(Path(__file__).with_name("balance.py"))
+    for seed in range(rounds):
+        done = subprocess.run([sys.executable, "-W", "ignore", script, str(seed), str(time.time())], check=True,
+                              capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        wall.append(float(done.stdout.split()[0]))
+    return [("env steps/s, acting, stepping and learning", f"{np.median(speed):,.0f} ({min(speed):,.0f} … "
+             f"{max(speed):,.0f})", "300,000"),
+            ("seconds from process start to mean return 475", f"{np.median(wall):.2f} ({min(wall):.2f} … "
+             f"{max(wall):.2f})", "8")]

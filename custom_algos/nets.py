@@ -142,21 +142,27 @@ def slate_of(space) -> tuple[int, int]:
 
 
 def actor_critic(obs_space, outputs: int, generator: torch.Generator, hidden=(64, 64), activation: str = "tanh",
-                 init: str = "orthogonal", shared: bool = False, normalize: bool = False):
+                 init: str = "orthogonal", shared: bool = False, normalize: bool = False, reader=None):
     """Two networks on flat observations, one with ``outputs`` numbers and one with a value, both `Layers`.
 
     ``shared``: both stand on the same hidden layers; ``normalize``: the first part of both is the same `Normalize`.
+    ``reader()``, if given, makes the first layer of hidden layers, a module with ``outputs`` numbers.
     Where the outputs are utilities of the candidates in the observation, the actor scores them one by one (`Scores`).
     """
     size = flat_size(obs_space)
-    last, front = (size, *hidden)[-1], [Normalize(size)] if normalize else []
-    body = hidden_layers(size, hidden, generator, activation, init)
+    front = [Normalize(size)] if normalize else []
+    def trunk():
+        first = [reader()] if reader else []
+        return [*first, *hidden_layers(first[0].outputs if first else size, hidden, generator, activation, init)]
+    body = trunk()
+    last = (body[0].outputs if reader else size, *hidden)[-1]
     acting = [*body, linear(last, outputs, generator, 0.01, init)]
     if outputs == candidates_of(obs_space)[0]:
-        if shared:
-            raise ValueError("shared = True: candidates are scored one by one, a user's value is not; valid is False")
+        if shared or reader:
+            raise ValueError("candidates are scored one by one, a user's value is not: valid are shared = False and "
+                             "encoder = 'none'")
         acting = [Scores(obs_space, hidden, generator, activation, init, 0.01)]
-    body = body if shared else hidden_layers(size, hidden, generator, activation, init)
+    body = body if shared else trunk()
     return Layers(*front, *acting), Layers(*front, *body, linear(last, 1, generator, 1.0, init))
 
 

@@ -11,6 +11,7 @@ from scipy import integrate, stats
 from custom_algos import find_algorithm
 from custom_algos.core import Transition, make_config
 from custom_algos.deep.heads import Categorical, Gaussian, PlackettLuce, head_of
+from custom_algos.deep.history import Reader
 from custom_algos.nets import Normalize
 from custom_algos.returns import ReturnScale, of_the_session
 from custom_algos.rollout import make_rng
@@ -485,6 +486,54 @@ def test_a_resumed_twin_continues_bit_for_bit(name, action_space, params, tmp_pa
         np.testing.assert_array_equal(ours.log_prob, theirs.log_prob)
         assert agent.learn(ours) == twin.learn(theirs)
     assert pickle.dumps(state) == frozen
+
+
+# histories ------------------------------------------------------------------------------------------------------------
+PAST = spaces.Dict({"history": spaces.Box(-1, 1, (5, 2)), "user": spaces.Box(-1, 1, (1,))})
+
+
+@pytest.mark.parametrize("kind", ["none", "attention", "gru"])
+def test_what_a_user_did_lately_can_be_read(kind):
+    """The right one of two actions is the sign that stands in the one row of five that is marked; the rest is noise.
+
+    Readers find the mark in 150 updates; a network on the row of numbers has a long way to go by then.
+    """
+    a2c = build("a2c", spaces.Discrete(2), PAST, encoder=kind, learning_rate=0.01, entropy_coef=0.0, max_grad_norm=0.0)
+    rng = make_rng(1)
+    def look(n):
+        past = np.zeros((n, 5, 2), np.float32)
+        past[..., 0] = rng.choice([-1, 1], (n, 5))
+        past[np.arange(n), rng.integers(5, size=n), 1] = 1
+        return {"history": past, "user": rng.uniform(-1, 1, (n, 1)).astype(np.float32)}
+    def wanted(obs):
+        return ((obs["history"][..., 0] * obs["history"][..., 1]).sum(axis=1) > 0).astype(int)
+    end = np.ones((1, 256), bool)
+    for _ in range(150):
+        obs = look(256)
+        action, log_prob = a2c.act(obs, rng)
+        whole = {key: part[None] for key, part in obs.items()}
+        a2c.learn(Transition(whole, action[None], (action == wanted(obs))[None].astype(np.float32), whole, end, ~end,
+                             log_prob[None]))
+    obs = look(1000)
+    right = (a2c.act(obs, rng, explore=False)[0] == wanted(obs)).mean()
+    assert right < 0.85 if kind == "none" else right > 0.95, right
+    twin = build("a2c", spaces.Discrete(2), PAST, seed=5, encoder=kind)
+    twin.load_policy_state(a2c.policy_state())
+    np.testing.assert_array_equal(a2c.act(obs, make_rng(3))[0], twin.act(obs, make_rng(3))[0])
+
+
+def test_rows_that_are_not_there_get_no_attention():
+    reader = Reader(PAST, "attention", 4, torch.Generator().manual_seed(0))
+    x = torch.zeros(3, 11)
+    x[1, 2:4], x[2, 2:4] = 0.5, torch.tensor([0.5, -0.5])                    # the second row; the rest never happened
+    out = reader(x)
+    assert out.shape == (3, reader.outputs) == (3, 5) and (out[0] == 0).all()
+    alone = torch.tanh(reader.embed(x[1:, 2:4]) + reader.place[1])
+    torch.testing.assert_close(out[1:, 1:], alone)
+    with pytest.raises(ValueError, match="encoder = 'gru' reads the part 'history'"):
+        build("a2c", spaces.Discrete(2), encoder="gru")
+    with pytest.raises(ValueError, match="encoder = 'lstm' must be one of attention, gru"):
+        build("a2c", spaces.Discrete(2), PAST, encoder="lstm")
 
 
 # learning -------------------------------------------------------------------------------------------------------------

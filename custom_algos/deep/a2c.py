@@ -10,6 +10,7 @@ Differences from the paper: (1) all users are stepped together and one update is
 `shared`; (5) a truncated session bootstraps from its true last state; (6) a delayed reward is taken as known at once.
 """
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from .. import nets, returns
 from ..core import Algorithm, Transition, tree_map
 from ..explore import linear
 from .heads import head_of
+from .history import Reader
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Config:
     """Whether the value goes on where the clock ended a session; false takes the clock for a departure, wrongly."""
     entropy_coef: float = 0.01
     """c_H: reward for staying undecided."""
+    entropy_end: float = 1.0
+    """Share of `entropy_coef` that is left after `anneal_steps`; it falls linearly."""
     value_coef: float = 0.5
     """c_v: weight of the critic's loss."""
     max_grad_norm: float = 0.5
@@ -63,6 +67,10 @@ class Config:
     """Of a control: plain, tanh (the mean is squashed into the bounds) or squashed (so is the action)."""
     log_std: float = 0.0
     """Of a control: the first log standard deviation."""
+    encoder: str = "none"
+    """none: a history in the observation is a row of numbers; attention or gru: it is read into a summary."""
+    encoder_size: int = 32
+    """Numbers in the summary."""
     rollout_steps: int = 8
     """T: steps of every user between two updates."""
 
@@ -74,13 +82,23 @@ class A2C(Algorithm):
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
         c = self.config
-        self.head = head_of(action_space, c.gaussian, c.log_std)
-        self.actor, self.critic = nets.actor_critic(obs_space, self.head.outputs, nets.generator_of(seed), c.hidden,
-                                                    c.activation, c.init, c.shared, c.normalize_obs)
+        self.head, generator = head_of(action_space, c.gaussian, c.log_std), nets.generator_of(seed)
+        reader = partial(Reader, obs_space, c.encoder, c.encoder_size, generator) if c.encoder != "none" else None
+        self.actor, self.critic = nets.actor_critic(obs_space, self.head.outputs, generator, c.hidden, c.activation,
+                                                    c.init, c.shared, c.normalize_obs, reader)
         self.policy = nn.ModuleDict({"actor": self.actor, "head": self.head})
         self.networks = nn.ModuleDict({"policy": self.policy, "critic": self.critic})
         self.optimizer = nets.adam(self.policy, self.critic, c.learning_rate, c.critic_learning_rate)
         self.return_scale, self.env_steps = returns.ReturnScale(c.gamma), 0
+
+    @property
+    def progress(self) -> float:
+        """0 at the beginning, 1 and more after `anneal_steps`."""
+        return self.env_steps / self.config.anneal_steps if self.config.anneal_steps else 0.0
+
+    @property
+    def entropy_coef(self) -> float:
+        return linear(self.config.entropy_coef, self.config.entropy_coef * self.config.entropy_end, self.progress)
 
     @torch.no_grad()
     def act(self, obs, rng, explore=True, mask=None):
@@ -106,10 +124,10 @@ class A2C(Algorithm):
         if c.normalize_advantage and len(advantage) > 1:
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         action = batch.action.reshape(-1, *batch.action.shape[2:])
-        log_prob, entropy = self.head.score(self.actor(obs), action, batch.mask)  # [T·N]
+        log_prob, entropy = self.head.score(self.actor(obs), action, batch.mask)            # [T·N]
         policy, entropy = -(log_prob * advantage).mean(), entropy.mean()
         critic = 0.5 * (value - target).pow(2).mean()
-        total = policy + c.value_coef * critic - c.entropy_coef * entropy
+        total = policy + c.value_coef * critic - self.entropy_coef * entropy
         return {"total": total, "policy_loss": policy, "value_loss": critic, "entropy": entropy}
 
     def learn(self, batch):
@@ -117,11 +135,11 @@ class A2C(Algorithm):
             raise ValueError("a2c learns from what its own policy did: it cannot learn from a log")
         if self.config.normalize_reward:
             self.return_scale.update((batch.reward + self.config.reward_shift) * self.config.reward_scale, batch.ends)
-        for group in self.optimizer.param_groups if self.config.anneal_steps else ():
-            group["lr"] = linear(group["initial_lr"], 0.0, self.env_steps / self.config.anneal_steps)
-        self.env_steps += batch.reward.size
+        for group in self.optimizer.param_groups:
+            group["lr"] = linear(group["initial_lr"], 0.0, self.progress)
         losses = self.loss(batch)
         norm = nets.descend(self.optimizer, losses["total"], self.config.max_grad_norm)
+        self.env_steps += batch.reward.size
         if isinstance(front := self.actor[0], nets.Normalize):
             front.update(self._flat(batch.obs))
         return {"loss": losses["total"].item(), **{k: v.item() for k, v in losses.items() if k != "total"},
