@@ -78,6 +78,17 @@ def true_successor(after, info, ends):
     return tree_map(put, after, *final[rows]) if len(rows) else after
 
 
+def shows_slates(env) -> bool:
+    """Whether an action is K numbers of the same A items."""
+    sizes = getattr(env.single_action_space, "nvec", None)
+    return sizes is not None and bool((sizes == sizes[0]).all())
+
+
+def repeated(slate: np.ndarray) -> np.ndarray:
+    """Share ``[N]`` of the places of the slates ``[N, K]`` whose item stands in the slate already."""
+    return (np.diff(np.sort(slate, axis=1), axis=1) == 0).sum(axis=1) / slate.shape[1]
+
+
 def evaluate(env, algorithm: Algorithm | None, seed: int, rng: np.random.Generator, users=None, explore=False,
              max_steps: int = 100_000) -> dict[str, np.ndarray]:
     """Exactly one session of every user of ``env`` (autoreset disabled); ``algorithm`` None asks the oracle.
@@ -93,6 +104,8 @@ def evaluate(env, algorithm: Algorithm | None, seed: int, rng: np.random.Generat
         obs, reward, terminated, truncated, info = env.step(action)
         mask = info.get("action_mask")
         step = {"reward": reward, "length": np.ones(env.num_envs)} | {k: info[k] for k in TRUTHS if k in info}
+        if shows_slates(env):
+            step["repeated"] = repeated(action)
         for name, value in step.items():
             sums[name] = sums.get(name, np.zeros(env.num_envs)) + np.where(alive, value, 0.0)
         alive &= ~(terminated | truncated)

@@ -19,6 +19,7 @@ from gymnasium import spaces
 from ray.rllib.algorithms.ppo.torch.default_ppo_torch_rl_module import DefaultPPOTorchRLModule
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.rllib.utils.spaces.space_utils import unsquash_action
 from ray.tune.registry import register_env
 
 from custom_algos.nets import flat_obs, flat_size
@@ -88,8 +89,9 @@ class MaskedPPOModule(DefaultPPOTorchRLModule):
 class _Policy:
     """RLlib's trained module with our ``act``."""
 
-    def __init__(self, module, space, actions: int):
+    def __init__(self, module, space, action_space, actions: int):
         self.module, self.space, self.actions, self.masked = module, space, actions, actions > 0
+        self.action_space = action_space
 
     @torch.no_grad()
     def act(self, obs, rng, explore=True, mask=None):
@@ -99,9 +101,12 @@ class _Policy:
             flat = np.concatenate([flat, allowed], axis=1)
         output = self.module.forward_inference({Columns.OBS: torch.from_numpy(flat)})
         if Columns.ACTIONS in output:
-            return output[Columns.ACTIONS].numpy(), np.zeros(len(flat), np.float32)
-        dist = self.module.get_inference_action_dist_cls().from_logits(output[Columns.ACTION_DIST_INPUTS])
-        return dist.to_deterministic().sample().numpy(), np.zeros(len(flat), np.float32)
+            action = output[Columns.ACTIONS]
+        else:
+            dist = self.module.get_inference_action_dist_cls().from_logits(output[Columns.ACTION_DIST_INPUTS])
+            action = dist.to_deterministic().sample()
+        # What RLlib's own runners do with a control before the environment sees it: from [−1, 1] to its bounds.
+        return unsquash_action(action.numpy(), self.action_space), np.zeros(len(flat), np.float32)
 
 
 def config_class(name: str):
@@ -149,7 +154,7 @@ class Baseline:
         config.learners(num_learners=0)
         config.training(**trial["params"])
         probe = FlatUsers(make_env(env_id, env_params, 1))
-        self.space, self.actions = probe.plain_space, probe.actions
+        self.space, self.action_space, self.actions = probe.plain_space, probe.single_action_space, probe.actions
         if self.actions:
             if trial["name"] != "PPO":
                 raise ValueError(f"RLlib {trial['name']} cannot play {env_id}: it knows no action masks, PPO does")
@@ -181,7 +186,7 @@ class Baseline:
 
     @property
     def policy(self) -> _Policy:
-        return _Policy(self.algorithm.get_module(), self.space, self.actions)
+        return _Policy(self.algorithm.get_module(), self.space, self.action_space, self.actions)
 
     def save(self, folder: str) -> None:
         from . import checkpoint

@@ -10,7 +10,7 @@ import numpy as np
 
 from custom_algos.bandits.fixed import Random
 from custom_algos.fqe import probabilities
-from custom_algos.rollout import begin, evaluate, make_rng
+from custom_algos.rollout import begin, evaluate, make_rng, repeated, shows_slates
 from envs.core import SPLITS
 
 from .workers import is_ours, make_env, stable_seed
@@ -53,19 +53,28 @@ def score(env_id: str, env_params: dict, policy, split: str, users: int,
     """
     one = _env(env_id, json.dumps(env_params), 1)
     if hasattr(one, "random_return"):
-        value = exactly(one, policy, explore)
-        return [{"block": 0, "users": users, "return_mean": value, "return_sd": 0.0, "exact": True}]
+        shown: list[np.ndarray] = []
+        row = {"block": 0, "users": users, "return_mean": exactly(one, policy, explore, shown), "return_sd": 0.0,
+               "exact": True}
+        if shown and shows_slates(one):
+            row["repeated"] = float(repeated(shown[0]).mean())              # over states, not over visits
+        return [row]
     rows = []
     for block, env, seed, ids in _blocks(env_id, env_params, split, users):
         result = evaluate(env, policy, seed, make_rng(seed), ids, explore)
         rows.append({"block": block, "users": env.num_envs, "return_mean": float(result["return"].mean()),
                      "return_sd": float(result["return"].std()), "length_mean": float(result["length"].mean()),
                      "reward_mean": float(result["reward"].mean())})
+        if "repeated" in result:
+            rows[-1]["repeated"] = float(result["repeated"].sum() / result["length"].sum())
     return rows
 
 
-def exactly(env, policy, explore: bool = False) -> float:
-    """The exact expected return of ``policy``, its dice included (None: of the optimum)."""
+def exactly(env, policy, explore: bool = False, shown: list | None = None) -> float:
+    """The exact expected return of ``policy``, its dice included (None: of the optimum).
+
+    ``shown``: a list that gets what the policy does in every state.
+    """
     if policy is None:
         return env.optimal_return()
     if type(policy) is Random:
@@ -73,6 +82,8 @@ def exactly(env, policy, explore: bool = False) -> float:
 
     def act(obs):
         action, log_prob = policy.act(obs, make_rng(stable_seed("exact")), explore)
+        if shown is not None:
+            shown.append(action)
         tosses = hasattr(env, "mdp") and not (np.asarray(log_prob) == 0.0).all()
         return probabilities(policy, obs, explore=explore) if tosses else action
     return env.exact_return(act)

@@ -409,6 +409,10 @@ def notes(r: Results, board: pd.DataFrame, trials: list[dict]) -> list[str]:
         found.append("scores are exact expected returns (dynamic programming): the intervals speak of other runs")
     elif len(r.users) == 1 and r.measure == "session":
         found.append("one block of users: the intervals speak of other runs only, not of other users")
+    if "repeated" in r.scores:
+        share = r.scores[r.scores.kind.isin(LEARNERS)].groupby("algorithm", sort=False).repeated.mean()
+        twice = ", ".join(f"{name} in {percent(part)} of its places" for name, part in share.items() if part > 0)
+        found += [f"slates that show an item again: {twice}"] if twice else []
     steps = learners.env_steps.dropna()
     if len(steps) and steps.max() > 1.01 * steps.min():
         found.append("the learners did not take equally many environment steps: "

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import ray
+import torch
 import yaml
 
 from custom_algos.core import tree_map
-from platform import experiment, progress, race
+from custom_algos.rollout import make_rng
+from platform import evaluation, experiment, progress, race
 from platform.trainer import Ours
 from platform.workers import Fleet, LocalFleet, Spec
 
@@ -146,3 +148,39 @@ def test_one_table_for_ours_and_rllib(tmp_path, ray_session):
     assert (users == 40).all()                             # the same held-out users for everybody
     assert json.loads((folder / "calibration.json").read_text())["gain_over_base"] > 0.1
     assert len(progress.read_lines(folder / "done.jsonl")) == 5
+
+
+def baseline_that_says(env_id, params, *numbers):
+    """RLlib's PPO, untrained, with a network that puts out ``numbers`` whatever it sees."""
+    from platform.baselines import Baseline
+
+    side = Baseline({**TRIAL, "env_id": env_id, "env_params": params, "kind": "rllib", "name": "PPO", "shards": 1,
+                     "users_per_shard": 4, "workers": 0})
+    head = side.algorithm.get_module().pi
+    with torch.no_grad():
+        for part in head.parameters():
+            part.zero_()
+        bias = [part for part in head.parameters() if part.ndim == 1][-1]
+        bias[:len(numbers)] = torch.tensor(numbers)
+    return side
+
+
+def test_a_control_of_rllib_s_means_what_its_runners_make_of_it(ray_session):
+    """RLlib's networks speak of [−1, 1]: .5 is a torque of 1 of at most 2, and 3 is the largest torque."""
+    for says, torque in ((0.5, 1.0), (-0.25, -0.5), (3.0, 2.0)):
+        side = baseline_that_says("recloop/Pendulum-v1", {}, says)
+        action, _ = side.policy.act(np.zeros((5, 3), np.float32), make_rng(0), explore=False)
+        np.testing.assert_allclose(action, np.full((5, 1), torque), rtol=1e-6)
+        side.stop()
+
+
+@pytest.mark.parametrize("env_id, params", [("recloop/InterestEvolution-v0", {}),
+                                            ("recloop/SmallSlate-v0", {"observe": "one_hot"})])
+def test_slates_of_rllib_s_may_repeat_an_item_and_that_is_counted(ray_session, env_id, params):
+    side = baseline_that_says(env_id, params)                               # all places take the first item: 2 of 3
+    rows = evaluation.score(env_id, params, side.policy, "test", 8)
+    assert [row["repeated"] for row in rows] == pytest.approx([2 / 3])
+    side.stop()
+    ours = Ours({**TRIAL, "env_id": env_id, "env_params": params, "name": "reinforce", "workers": 0})
+    assert evaluation.score(env_id, params, ours.policy, "test", 8)[0]["repeated"] == 0.0
+    ours.stop()

@@ -234,6 +234,15 @@ def test_a_log_that_teaches_nothing_ranks_nobody(tmp_path):
     assert "No ranking." in words and "Ours against RLlib" not in words
 
 
+def test_slates_that_show_an_item_again_are_told(tmp_path):
+    folder = make(tmp_path)
+    scores = pd.read_parquet(folder / "scores.parquet")
+    scores["repeated"] = np.where(scores.algorithm == "RLlib PPO", [0.1 + 0.2 * (b == 1) for b in scores.block], 0.0)
+    scores.to_parquet(folder / "scores.parquet")
+    words = report.write_report(folder).read_text()
+    assert "slates that show an item again: RLlib PPO in 20 % of its places" in words
+
+
 # verdicts against RLlib ------------------------------------------------------------------------------------------
 def many(level, n=12):
     return [[level + 0.2 * x, level + 0.2 * x + 0.1] for x in np.linspace(-1, 1, n)]
