@@ -86,7 +86,7 @@ def test_the_mode_of_a_slate_is_in_order_and_one_choice_is_the_categorical():
 
 
 def test_a_draw_that_is_rounded_to_nothing_decides_and_stays_finite():
-    """One exponential draw in about ten million is 0 in single precision: its item wins, and the propensity is its own."""
+    """One exponential draw in ten million is 0 in single precision: its item wins, and the propensity is its own."""
     class Rounded:
         def standard_exponential(self, shape, dtype):
             return np.array([[1, 0, 2, 1]], dtype)
