@@ -149,6 +149,9 @@ def actor_critic(obs_space, outputs: int, generator: torch.Generator, hidden=(64
     ``reader()``, if given, makes the first layer of hidden layers, a module with ``outputs`` numbers.
     Where the outputs are utilities of the candidates in the observation, the actor scores them one by one (`Scores`).
     """
+    if normalize and reader:
+        raise ValueError("a row of zeros in a history says that there was none, and normalize_obs = True would move "
+                         "it; with an encoder, valid is False")
     size = flat_size(obs_space)
     front = [Normalize(size)] if normalize else []
     def trunk():

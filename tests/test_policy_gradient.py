@@ -85,6 +85,18 @@ def test_the_mode_of_a_slate_is_in_order_and_one_choice_is_the_categorical():
         PlackettLuce(5, 3).sample(rows(UTILITY, 1), make_rng(0), np.array([[1, 1, 0, 0, 0]], bool))
 
 
+def test_a_draw_that_is_rounded_to_nothing_decides_and_stays_finite():
+    """One exponential draw in ten million is 0 in single precision: its item wins, and the propensity is its own."""
+    class Rounded:
+        def standard_exponential(self, shape, dtype):
+            return np.array([[1, 0, 2, 1]], dtype)
+
+    logits = np.log([[4, 3, 2, 1]]).astype(np.float32)
+    with np.errstate(divide="raise"):
+        action, log_prob = PlackettLuce(4, 2).sample(logits, Rounded())
+    assert action.tolist() == [[1, 0]] and log_prob[0] == pytest.approx(np.log(3 / 10 * 4 / 7), abs=1e-6)
+
+
 @pytest.mark.parametrize("form", ["plain", "tanh", "squashed"])
 def test_the_density_of_a_control_is_that_of_its_law(form):
     """Against scipy's normal; squashed: the derivative of the distribution function of centre + half tanh(z)."""
@@ -426,7 +438,7 @@ def test_options_change_what_they_say():
     size = [torch.cat([p.grad.reshape(-1) for g in agent.optimizer.param_groups for p in g["params"]]).norm().item()
             for agent in (free, bound)]
     assert size[0] > 0.01 and size[1] == pytest.approx(1e-3, rel=1e-3)
-    for wrong in ({"init": "zero"}, {"activation": "sine"}):
+    for wrong in ({"init": "zero"}, {"activation": "sine"}, {"entropy_end": 0.1}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             build("a2c", spaces.Discrete(3), **wrong)
 
@@ -459,7 +471,8 @@ def test_the_scale_of_returns_is_that_of_the_sums():
     assert a2c.return_scale.factor == 1.0
 
 
-CASES = [("a2c", BOX, {"normalize_obs": True, "normalize_reward": True, "gaussian": "squashed", "anneal_steps": 500}),
+CASES = [("a2c", BOX, {"normalize_obs": True, "normalize_reward": True, "gaussian": "squashed", "anneal_steps": 500,
+                       "entropy_end": 0.2}),
          ("a2c", spaces.MultiDiscrete([5] * 3), {"shared": True}), ("reinforce", BOX, {"gaussian": "tanh"}),
          ("reinforce", spaces.MultiDiscrete([5] * 3), {"baseline": "constant", "batch_steps": 40})]
 
@@ -530,6 +543,8 @@ def test_rows_that_are_not_there_get_no_attention():
     assert out.shape == (3, reader.outputs) == (3, 5) and (out[0] == 0).all()
     alone = torch.tanh(reader.embed(x[1:, 2:4]) + reader.place[1])
     torch.testing.assert_close(out[1:, 1:], alone)
+    with pytest.raises(ValueError, match="normalize_obs = True"):            # the zeros would be zeros no more
+        build("a2c", spaces.Discrete(2), PAST, encoder="attention", normalize_obs=True)
     with pytest.raises(ValueError, match="encoder = 'gru' reads the part 'history'"):
         build("a2c", spaces.Discrete(2), encoder="gru")
     with pytest.raises(ValueError, match="encoder = 'lstm' must be one of attention, gru"):

@@ -82,6 +82,8 @@ class A2C(Algorithm):
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
         c = self.config
+        if c.entropy_end != 1.0 and not c.anneal_steps:
+            raise ValueError(f"entropy_end = {c.entropy_end} falls over anneal_steps = 0; valid are anneal_steps > 0")
         self.head, generator = head_of(action_space, c.gaussian, c.log_std), nets.generator_of(seed)
         reader = partial(Reader, obs_space, c.encoder, c.encoder_size, generator) if c.encoder != "none" else None
         self.actor, self.critic = nets.actor_critic(obs_space, self.head.outputs, generator, c.hidden, c.activation,
@@ -142,8 +144,7 @@ class A2C(Algorithm):
         self.env_steps += batch.reward.size
         if isinstance(front := self.actor[0], nets.Normalize):
             front.update(self._flat(batch.obs))
-        return {"loss": losses["total"].item(), **{k: v.item() for k, v in losses.items() if k != "total"},
-                "grad_norm": norm}
+        return {"loss": losses.pop("total").item(), "grad_norm": norm, **{k: v.item() for k, v in losses.items()}}
 
     def _tensor(self, obs) -> torch.Tensor:
         return nets.tensor(nets.flat_obs(obs, self.obs_space))
@@ -159,9 +160,8 @@ class A2C(Algorithm):
         nets.load_snapshot(self.policy, policy)
 
     def state_dict(self):
-        return {"networks": nets.snapshot(self.networks),
-                "optimizer": nets.optimizer_snapshot(self.optimizer), "return_scale": self.return_scale.state_dict(),
-                "env_steps": self.env_steps}
+        return {"networks": nets.snapshot(self.networks), "optimizer": nets.optimizer_snapshot(self.optimizer),
+                "return_scale": self.return_scale.state_dict(), "env_steps": self.env_steps}
 
     def load_state_dict(self, state):
         nets.load_snapshot(self.networks, state["networks"])

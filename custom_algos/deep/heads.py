@@ -22,6 +22,7 @@ from ..explore import masked, sample_softmax
 from ..nets import one_of
 
 NEVER = -1e9                                     # logit of what cannot be chosen: finite, so that gradients stay finite
+TINY = np.finfo(np.float32).tiny                 # in place of an exponential draw that single precision rounds to 0
 EDGE = 1.0 - 1e-6                                # a squashed action comes no closer to its bounds than this
 _NODES, _WEIGHTS = (x.astype(np.float32) for x in np.polynomial.hermite_e.hermegauss(32))    # ∫ f(x) exp(−x²/2) dx
 
@@ -74,8 +75,9 @@ class PlackettLuce(nn.Module):
     def sample(self, logits, rng, mask=None):
         if mask is not None and (mask.sum(axis=1) < self.slate).any():
             raise ValueError(f"a slate of {self.slate} needs as many allowed items of every user")
-        noisy = logits if rng is None else logits - np.log(rng.standard_exponential(logits.shape, np.float32))
-        noisy = masked(noisy, mask)                                                         # [N, A] Gumbel noise added
+        noisy = logits if rng is None else logits - np.log(np.maximum(
+            rng.standard_exponential(logits.shape, np.float32), TINY))                      # [N, A] Gumbel noise added
+        noisy = masked(noisy, mask)
         best = np.argpartition(-noisy, self.slate - 1, axis=1)[:, :self.slate]              # [N, K] in any order
         order = np.argsort(-np.take_along_axis(noisy, best, axis=1), axis=1)
         action = np.take_along_axis(best, order, axis=1)
