@@ -55,8 +55,18 @@ def record(batch, row: Transition, t: int, steps: int) -> Transition:
         return tree_map(lambda part: np.asarray(part)[None], row)
     if t == 0:
         batch = tree_map(lambda part: np.empty((steps, *np.shape(part)), np.asarray(part).dtype), row)
-    tree_map(lambda whole, part: np.copyto(whole[t], part), batch, row)
+    for whole, part in zip(batch, row, strict=True):
+        put(whole, part, t)
     return batch
+
+
+def put(whole, part, t: int) -> None:
+    """``whole[t] = part``, through dicts; nothing where there is nothing."""
+    if isinstance(whole, dict):
+        for key in whole:
+            put(whole[key], part[key], t)
+    elif whole is not None:
+        whole[t] = part
 
 
 TRUTHS = ("expected_reward", "regret")           # what a user model knows and the agent does not see

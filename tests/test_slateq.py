@@ -329,6 +329,6 @@ def test_interest_evolution_is_played_by_all_three():
         algorithm = cls(env.single_observation_space, env.single_action_space, make_config(cls, params), 1)
         history = train(env, algorithm, 800, seed=1)
         assert np.isfinite(list(history[-1].values())).all()
-    with pytest.raises(ValueError, match="shared = True"):
+    with pytest.raises(ValueError, match="shared = False"):
         find_algorithm("a2c")(env.single_observation_space, env.single_action_space,
                               make_config(find_algorithm("a2c"), {"shared": True}))
