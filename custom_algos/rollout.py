@@ -55,16 +55,18 @@ def record(batch, row: Transition, t: int, steps: int) -> Transition:
         return tree_map(lambda part: np.asarray(part)[None], row)
     if t == 0:
         batch = tree_map(lambda part: np.empty((steps, *np.shape(part)), np.asarray(part).dtype), row)
-    for whole, part in zip(batch, row, strict=True):
-        put(whole, part, t)
+    write(batch, row, t)
     return batch
 
 
-def put(whole, part, t: int) -> None:
-    """``whole[t] = part``, through dicts; nothing where there is nothing."""
-    if isinstance(whole, dict):
+def write(whole, part, t: int) -> None:
+    """``whole[t] = part`` for every array of a tree; a third of what `tree_map` takes for it, and that at every step."""
+    if isinstance(whole, tuple):
+        for one, row in zip(whole, part, strict=True):
+            write(one, row, t)
+    elif isinstance(whole, dict):
         for key in whole:
-            put(whole[key], part[key], t)
+            write(whole[key], part[key], t)
     elif whole is not None:
         whole[t] = part
 
@@ -109,12 +111,13 @@ def evaluate(env, algorithm: Algorithm | None, seed: int, rng: np.random.Generat
     obs, mask = begin(env, seed, **({} if users is None else {"users": users}))
     alive = np.ones(env.num_envs, bool)
     sums: dict[str, np.ndarray] = {}
+    slates = shows_slates(env)
     for _ in range(max_steps):
         action = env.oracle() if algorithm is None else algorithm.act(obs, rng, explore, mask)[0]
         obs, reward, terminated, truncated, info = env.step(action)
         mask = info.get("action_mask")
         step = {"reward": reward, "length": np.ones(env.num_envs)} | {k: info[k] for k in TRUTHS if k in info}
-        if shows_slates(env):
+        if slates:
             step["repeated"] = repeated(action)
         for name, value in step.items():
             sums[name] = sums.get(name, np.zeros(env.num_envs)) + np.where(alive, value, 0.0)

@@ -53,12 +53,7 @@ def score(env_id: str, env_params: dict, policy, split: str, users: int,
     """
     one = _env(env_id, json.dumps(env_params), 1)
     if hasattr(one, "random_return"):
-        shown: list[np.ndarray] = []
-        row = {"block": 0, "users": users, "return_mean": exactly(one, policy, explore, shown), "return_sd": 0.0,
-               "exact": True}
-        if shown and shows_slates(one):
-            row["repeated"] = float(repeated(shown[0]).mean())              # over states, not over visits
-        return [row]
+        return [{"block": 0, "users": users, "return_sd": 0.0, "exact": True, **exactly(one, policy, explore)}]
     rows = []
     for block, env, seed, ids in _blocks(env_id, env_params, split, users):
         result = evaluate(env, policy, seed, make_rng(seed), ids, explore)
@@ -70,23 +65,24 @@ def score(env_id: str, env_params: dict, policy, split: str, users: int,
     return rows
 
 
-def exactly(env, policy, explore: bool = False, shown: list | None = None) -> float:
-    """The exact expected return of ``policy``, its dice included (None: of the optimum).
+def exactly(env, policy, explore: bool = False) -> dict[str, float]:
+    """``return_mean``: the exact expected return of ``policy``, its dice included (None: of the optimum).
 
-    ``shown``: a list that gets what the policy does in every state.
+    Of slates also ``repeated``, the share of places whose item stands there already, over states and not over visits.
     """
     if policy is None:
-        return env.optimal_return()
+        return {"return_mean": env.optimal_return()}
     if type(policy) is Random:
-        return env.random_return()
+        return {"return_mean": env.random_return()}
+    found = {}
 
     def act(obs):
         action, log_prob = policy.act(obs, make_rng(stable_seed("exact")), explore)
-        if shown is not None:
-            shown.append(action)
+        if shows_slates(env):
+            found["repeated"] = float(repeated(action).mean())
         tosses = hasattr(env, "mdp") and not (np.asarray(log_prob) == 0.0).all()
         return probabilities(policy, obs, explore=explore) if tosses else action
-    return env.exact_return(act)
+    return {"return_mean": env.exact_return(act), **found}
 
 
 def mean_return(rows: list[dict[str, float]]) -> float:

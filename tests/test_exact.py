@@ -27,11 +27,11 @@ def test_scores_are_exact(cliff):
     """CliffWalking: optimum −13; the path along the edge followed with ε = .1 is worth −45.8, uniform play −4975.8."""
     table = learner(cliff, "q_learning", gamma=1.0, epsilon_start=0.1, epsilon_end=0.1)
     table.q[0] = solver.value_iteration(cliff.mdp)
-    assert evaluation.exactly(cliff, table) == -13.0
+    assert evaluation.exactly(cliff, table)["return_mean"] == -13.0
     table.q[0] += 1e-6 * (np.arange(4) == 1)                                 # of equal paths the one along the edge
-    assert evaluation.exactly(cliff, table, explore=True) == pytest.approx(-45.8, abs=0.05)
-    assert evaluation.exactly(cliff, None) == -13.0
-    assert evaluation.exactly(cliff, learner(cliff, "random")) == pytest.approx(-4975.8, abs=0.1)
+    assert evaluation.exactly(cliff, table, explore=True)["return_mean"] == pytest.approx(-45.8, abs=0.05)
+    assert evaluation.exactly(cliff, None)["return_mean"] == -13.0
+    assert evaluation.exactly(cliff, learner(cliff, "random"))["return_mean"] == pytest.approx(-4975.8, abs=0.1)
     (row,) = evaluation.score("recloop/Cliff-v0", {}, table, "test", 100)
     assert (row["return_mean"], row["users"], row["exact"]) == (-13.0, 100, True)
 

@@ -13,6 +13,7 @@ from gymnasium import spaces
 from torch import nn
 
 from .. import nets
+from .heads import NEVER
 
 
 class Reader(nn.Module):
@@ -49,5 +50,5 @@ class Reader(nn.Module):
         there = (past != 0.0).any(2)                                                        # [B, h]
         embedded = torch.tanh(self.embed(past) + self.place)                                # [B, h, width]
         score = embedded @ self.question / len(self.question)**0.5                          # [B, h]
-        share = torch.softmax(score.masked_fill(~there, -1e9), dim=1) * there               # nobody there: 0
+        share = torch.softmax(score.masked_fill(~there, NEVER), dim=1) * there               # nobody there: 0
         return (share[:, :, None] * embedded).sum(1)
