@@ -302,8 +302,8 @@ def test_it_runs_on_types_on_items_and_on_groups_of_users(name):
         ends = np.ones((8, USERS), bool)
         action, log_prob = (np.stack(part) for part in zip(*acted, strict=True))
         algorithm.learn(Transition(obs, action, rng.random((8, USERS), np.float32), obs, ends, ~ends, log_prob))
-        assert (log_prob <= 1e-6).all() and all(algorithm.action_space.contains(a) for a in action.reshape(
-            -1, *action.shape[2:]))
+        assert not (log_prob > 1e-6).any()                                   # NaN where it is not known
+        assert all(algorithm.action_space.contains(a) for a in action.reshape(-1, *action.shape[2:]))
 
 
 def test_every_hyper_parameter_has_its_sentence(name):
