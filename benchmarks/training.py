@@ -126,17 +126,16 @@ def dqn_rows(steps: int = 10_000, seconds: float = 20.0) -> list[tuple]:
     return rows
 
 
-def a2c_rows(rounds: int, steps: int = 300_000) -> list[tuple]:
-    """(what, figure, goal) of A2C on CartPole with the settings of `tune_configs/a2c-cartpole.yaml`, in process."""
+def a2c_rows(rounds: int) -> list[tuple]:
+    """(what, figure, goal) of A2C on CartPole, in process, with one configuration: that of `balance.py`."""
     import os
     import subprocess
     import sys
     from pathlib import Path
 
-    from balance import settings
+    from balance import BUDGET, USERS, settings
 
-    users, params = settings()
-    speed = [ours("a2c", params, users, steps) for _ in range(rounds)]
+    speed = [ours("a2c", settings(), USERS, BUDGET) for _ in range(rounds)]
     wall, script = [], str(Path(__file__).with_name("balance.py"))
     for seed in range(rounds):
         done = subprocess.run([sys.executable, "-W", "ignore", script, str(seed), str(time.time())], check=True,

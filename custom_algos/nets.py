@@ -116,6 +116,28 @@ class Scores(nn.Module):
         return self.net(torch.cat([user[:, None].expand(-1, items.shape[1], -1), items], dim=2)).squeeze(2)
 
 
+class Match(nn.Module):
+    """Utilities ``[B, A]`` of the ``items [A, F]``, which stay as they are, for what is wanted, ``[B, F]``."""
+
+    items: torch.Tensor
+
+    def __init__(self, items: np.ndarray):
+        super().__init__()
+        self.register_buffer("items", tensor(np.asarray(items, np.float32).T), persistent=False)        # [F, A]
+
+    def forward(self, x):
+        return x @ self.items
+
+
+def features_of(embedding: str, items: np.ndarray | None, outputs: int) -> np.ndarray | None:
+    """``items [A, F]`` where ``embedding`` is features and None where it is none; ValueError without such items."""
+    known = ("none",) if items is None or len(items) != outputs else ("none", "features")
+    if embedding not in known:
+        raise ValueError(f"embedding = {embedding!r} must be one of {', '.join(known)} (features: where actions are "
+                         "items that have some)")
+    return items if embedding == "features" else None
+
+
 def candidates_of(space) -> tuple[int, int]:
     """(m, F) of the features of the candidates in observations of ``space``; (0, 0) where there are none."""
     part = space.spaces.get("candidates") if isinstance(space, spaces.Dict) else None
@@ -142,11 +164,13 @@ def slate_of(space) -> tuple[int, int]:
 
 
 def actor_critic(obs_space, outputs: int, generator: torch.Generator, hidden=(64, 64), activation: str = "tanh",
-                 init: str = "orthogonal", shared: bool = False, normalize: bool = False, reader=None):
+                 init: str = "orthogonal", shared: bool = False, normalize: bool = False, reader=None,
+                 items: np.ndarray | None = None):
     """Two networks on flat observations, one with ``outputs`` numbers and one with a value, both `Layers`.
 
     ``shared``: both stand on the same hidden layers; ``normalize``: the first part of both is the same `Normalize`.
     ``reader()``, if given, makes the first layer of hidden layers, a module with ``outputs`` numbers.
+    ``items [A, F]``, if given: the actor says F numbers, and its outputs are what they make of the A items (`Match`).
     Where the outputs are utilities of the candidates in the observation, the actor scores them one by one (`Scores`).
     """
     if normalize and reader:
@@ -159,7 +183,8 @@ def actor_critic(obs_space, outputs: int, generator: torch.Generator, hidden=(64
         return [*first, *hidden_layers(first[0].outputs if first else size, hidden, generator, activation, init)]
     body = trunk()
     last = (body[0].outputs if reader else size, *hidden)[-1]
-    acting = [*body, linear(last, outputs, generator, 0.01, init)]
+    acting = [*body, linear(last, outputs, generator, 0.01, init)] if items is None else \
+        [*body, linear(last, items.shape[1], generator, 0.01, init), Match(items)]
     if outputs == candidates_of(obs_space)[0]:
         if shared or reader:
             raise ValueError("candidates are scored one by one, a user's value is not: valid are shared = False and "

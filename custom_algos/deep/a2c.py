@@ -67,6 +67,8 @@ class Config:
     """Of a control: plain, tanh (the mean is squashed into the bounds) or squashed (so is the action)."""
     log_std: float = 0.0
     """Of a control: the first log standard deviation."""
+    embedding: str = "none"
+    """Of items: none, each has an output of its own; features: the utility of a is z(s) · f_a, f_a from the items."""
     encoder: str = "none"
     """none: a history in the observation is a row of numbers; attention or gru: it is read into a summary."""
     encoder_size: int = 32
@@ -87,7 +89,8 @@ class A2C(Algorithm):
         self.head, generator = head_of(action_space, c.gaussian, c.log_std), nets.generator_of(seed)
         reader = partial(Reader, obs_space, c.encoder, c.encoder_size, generator) if c.encoder != "none" else None
         self.actor, self.critic = nets.actor_critic(obs_space, self.head.outputs, generator, c.hidden, c.activation,
-                                                    c.init, c.shared, c.normalize_obs, reader)
+                                                    c.init, c.shared, c.normalize_obs, reader,
+                                                    nets.features_of(c.embedding, items, self.head.outputs))
         self.policy = nn.ModuleDict({"actor": self.actor, "head": self.head})
         self.networks = nn.ModuleDict({"policy": self.policy, "critic": self.critic})
         self.optimizer = nets.adam(self.policy, self.critic, c.learning_rate, c.critic_learning_rate)

@@ -63,6 +63,8 @@ class Config:
     """Of a control: plain, tanh (the mean is squashed into the bounds) or squashed (so is the action)."""
     log_std: float = 0.0
     """Of a control: the first log standard deviation."""
+    embedding: str = "none"
+    """Of items: none, each has an output of its own; features: the utility of a is z(s) · f_a, f_a from the items."""
     rollout_steps: int = 32
     """T: steps of every user between two calls of learn."""
 
@@ -81,8 +83,9 @@ class Reinforce(Algorithm):
         if c.top_k != 1 and (c.top_k < 1 or not hasattr(action_space, "n")):
             raise ValueError(f"top_k = {c.top_k} must be at least 1, and 1 where an action is more than one item")
         self.head, generator = head_of(action_space, c.gaussian, c.log_std), nets.generator_of(seed)
+        features = nets.features_of(c.embedding, items, self.head.outputs)
         self.actor, self.critic = nets.actor_critic(obs_space, self.head.outputs, generator, c.hidden, c.activation,
-                                                    c.init)
+                                                    c.init, items=features)
         self.policy = nn.ModuleDict({"actor": self.actor, "head": self.head})
         self.networks = nn.ModuleDict({"policy": self.policy, "critic": self.critic})
         self.optimizer = nets.adam(self.policy, self.critic, c.learning_rate, c.critic_learning_rate)
