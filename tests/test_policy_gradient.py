@@ -24,9 +24,9 @@ BOX = spaces.Box(np.array([-2, 0], np.float32), np.array([2, 3], np.float32))
 SEES = spaces.Box(-1, 1, (3,))
 
 
-def build(name, action_space, sees=SEES, seed=1, **params):
+def build(name, action_space, sees=SEES, seed=1, items=None, **params):
     cls = find_algorithm(name)
-    return cls(sees, action_space, make_config(cls, params), seed)
+    return cls(sees, action_space, make_config(cls, params), seed, items)
 
 
 def rows(value, count):
@@ -582,3 +582,44 @@ def test_a_slate_comes_into_the_right_order(name):
     def pay(_, slate, rng):
         return (slate * [1, 0.5, 0.25]).sum(axis=1) + rng.normal(size=len(slate))
     assert practise(agent, pay, 250) > 11.0
+
+
+@pytest.mark.parametrize("name", ["a2c", "reinforce"])
+def test_features_tell_a_thousand_items_apart(name):
+    """A slate of three pays what its items have of what the user wants (x · f), with noise: after 2,000 slates, two an
+    item, 95 % of the best (six seeds 94 to 97 %); with an output an item half of it (45 to 63 %)."""
+    items = make_rng(7).normal(size=(1000, 3)).astype(np.float32)
+    items /= np.linalg.norm(items, axis=1, keepdims=True)
+
+    def pay(obs, slate, rng):
+        return np.einsum("nf,nkf->n", obs, items[slate]) / 2 + 0.5 * rng.normal(size=len(slate))
+    space = spaces.MultiDiscrete([1000] * 3)
+    x = make_rng(1).uniform(-1, 1, (500, 3)).astype(np.float32)
+    best = np.sort(x @ items.T, axis=1)[:, -3:].sum(axis=1).mean() / 2
+    agent = build(name, space, items=items, embedding="features", learning_rate=0.01)
+    assert practise(agent, pay, 30) > 0.92 * best
+    assert practise(build(name, space, items=items, learning_rate=0.01), pay, 30) < 0.7 * best
+
+
+@pytest.mark.parametrize("name", ["a2c", "reinforce"])
+def test_items_are_known_by_their_features_alone(name):
+    """The catalogue in another order: the same items in every slate, as likely, before and after learning from it."""
+    items, order = make_rng(7).normal(size=(6, 4)).astype(np.float32), make_rng(8).permutation(6)
+    one, other = (build(name, spaces.MultiDiscrete([6] * 3), items=x, embedding="features")
+                  for x in (items, items[order]))
+    rng, place = make_rng(3), np.argsort(order)                                # item i stands at place[i] in other
+    for _ in range(3):
+        block = noise(one, rng, 6, 5)
+        one.learn(block)
+        other.learn(block._replace(action=place[block.action]))
+        x = torch.from_numpy(rng.uniform(-1, 1, (9, 3)).astype(np.float32))
+        torch.testing.assert_close(one.actor(x)[:, order], other.actor(x), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["a2c", "reinforce"])
+def test_features_need_items_that_are_the_actions(name):
+    for space, items in ((spaces.Discrete(6), None), (BOX, np.ones((6, 2))), (spaces.Discrete(5), np.ones((6, 2)))):
+        with pytest.raises(ValueError, match="embedding = 'features' must be one of none"):
+            build(name, space, items=items, embedding="features")
+    with pytest.raises(ValueError, match="embedding = 'towers' must be one of none, features"):
+        build(name, spaces.Discrete(6), items=np.ones((6, 2)), embedding="towers")
