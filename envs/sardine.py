@@ -29,7 +29,8 @@ from .sardine_user import CLICK, FIRST_CLICK, Params, Rules, begin_users, feel, 
 
 
 class Sardine(VectorEnv):
-    """Attributes: ``items [A, T]`` embeddings (what an agent may know), ``topic [A]`` main topics."""
+    """Attributes: ``embeddings [A, T]``, ``topic [A]`` main topics, and both as an agent may know them, ``items
+    [A, 2 T]`` (main topics one-hot: which topic an item bores with is no linear function of its embedding)."""
 
     Params = Params
 
@@ -38,8 +39,8 @@ class Sardine(VectorEnv):
         items = read_embeddings(p.embeddings) if p.embeddings else draw_embeddings(p.items, p.topics, p.world_seed)
         if p.oracle == "rotation" and p.action == "topk":
             raise ValueError("parameter 'oracle' = 'rotation' needs action = 'slate': a direction cannot rotate")
-        self.embeddings, self.items = items, items.astype(np.float32)                       # [A, T]
-        self.topic = items.argmax(axis=1)                                                   # [A]
+        self.embeddings, self.topic = items, items.argmax(axis=1)                           # [A, T], [A]
+        self.items = np.hstack([items, np.eye(items.shape[1])[self.topic]]).astype(np.float32)
         self.by_topic = np.ascontiguousarray(items.T)                                       # [T, A]
         self.about = np.argsort(-items, axis=1, kind="stable")[:, :(items > 0).sum(axis=1).max()].astype(np.int32)
         self.value = np.take_along_axis(items, self.about, axis=1)          # the topics an item speaks of, main first
@@ -49,7 +50,7 @@ class Sardine(VectorEnv):
         self.horizon = p.horizon
 
     def _spaces(self):
-        p, (size, topics) = self.params, self.items.shape
+        p, (size, topics) = self.params, self.embeddings.shape
         shown = Discrete(size) if p.slate == 1 else MultiDiscrete([size] * p.slate)
         seen: gym.Space = Box(0.0, 1.0, (3 * topics,))
         if p.observe == "published":
@@ -60,7 +61,7 @@ class Sardine(VectorEnv):
         return seen, Box(-1.0, 1.0, (topics,)) if p.action == "topk" else shown
 
     def _allocate(self):
-        n, p, topics = self.num_envs, self.params, self.items.shape[1]
+        n, p, topics = self.num_envs, self.params, self.embeddings.shape[1]
         steps, places = p.history * (p.observe == "history"), p.slate * (p.observe == "published")
         return {"interest": np.zeros((n, topics)),                          # u
                 "bored": np.zeros((n, topics), np.int32),                   # steps that the topic still bores
@@ -73,7 +74,7 @@ class Sardine(VectorEnv):
     def _begin(self, rows):
         s, n = self.state, self.num_envs
         first, those = np.zeros((n, self.params.slate), np.int64), np.zeros(n, bool)
-        begin_users(rows, self.rules, self.seed, self.user, self.session, len(self.items), first, s["interest"],
+        begin_users(rows, self.rules, self.seed, self.user, self.session, len(self.embeddings), first, s["interest"],
                     s["bored"], s["count"], s["ring"], s["past"])
         those[rows] = True
         self._show(first, those, FIRST_CLICK, np.full(n, -1))                   # not rewarded
@@ -99,12 +100,12 @@ class Sardine(VectorEnv):
         if not np.isfinite(direction).all():
             raise ValueError("action holds numbers that are not finite")
         slates = np.empty((self.num_envs, self.params.slate), np.int64)
-        quota = np.full((self.num_envs, self.items.shape[1]), self.params.slate)
+        quota = np.full((self.num_envs, self.embeddings.shape[1]), self.params.slate)
         fill_slates(direction, quota, self.by_topic, self.topic, slates)
         return slates
 
     def _observe(self):
-        s, topics = self.state, self.items.shape[1]
+        s, topics = self.state, self.embeddings.shape[1]
         if self.params.observe == "history":
             return s["past"].copy()
         out = np.empty((self.num_envs, 3 * topics), np.float32)

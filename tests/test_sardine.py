@@ -108,7 +108,9 @@ def test_an_own_catalogue_is_checked(tmp_path):
         np.save(path, array)
         return Sardine(2, embeddings=path, slate=2)
     env = save(2 * np.eye(4)[:, :3] + 1)
-    assert env.items.shape == (4, 3) and env.single_action_space.nvec.tolist() == [4, 4]
+    assert env.single_action_space.nvec.tolist() == [4, 4]
+    np.testing.assert_array_equal(env.items, [[3, 1, 1, 1, 0, 0], [1, 3, 1, 0, 1, 0],
+                                              [1, 1, 3, 0, 0, 1], [1, 1, 1, 1, 0, 0]])
     assert env.rules.longest == np.sqrt(11)
     for wrong in (np.ones(3), np.ones((3, 2)), -np.eye(3), np.eye(4)[:, :3], np.nan * np.eye(3), np.full((3, 3), "a")):
         with pytest.raises(ValueError, match="embeddings"):
