@@ -73,6 +73,29 @@ def test_the_gradient_of_a_slate_equals_finite_differences():
     assert torch.autograd.gradcheck(lambda x: PlackettLuce(5, 5).score(x, np.tile(np.arange(5), (60, 1)))[0], (u,))
 
 
+@pytest.mark.parametrize(("items", "slate", "spread", "share"),
+                         [(1000, 10, 2, 1.0), (40, 3, 60, 1.0), (6, 6, 3, 1.0), (30, 5, 20, 0.3)])
+def test_slates_are_scored_as_choice_by_choice(items, slate, spread, share):
+    """Against the definition in double precision, one choice after the other: with a thousand items, with some that
+    take all, with all items shown, and with items that may not be."""
+    rng = make_rng(items)
+    utility = (spread * rng.normal(size=(20, items))).astype(np.float32)
+    mask = (rng.random((20, items)) < share) | (np.arange(items) < slate)
+    action, drawn = PlackettLuce(items, slate).sample(utility, rng, mask)
+    log_prob, entropy, left = np.zeros(20), np.zeros(20), np.where(mask, utility.astype(float), -np.inf)
+    for k in range(slate):
+        log_pi = left - np.logaddexp.reduce(left, axis=1, keepdims=True)
+        log_prob += log_pi[np.arange(20), action[:, k]]
+        entropy -= (np.exp(log_pi) * np.maximum(log_pi, -1e9)).sum(axis=1)                   # 0 · log 0 = 0
+        left[np.arange(20), action[:, k]] = -np.inf
+    found = PlackettLuce(items, slate).score(torch.from_numpy(utility), action, mask)
+    np.testing.assert_allclose(found[0], log_prob, rtol=1e-6, atol=2e-6 * spread)
+    np.testing.assert_allclose(found[1], entropy, rtol=1e-6, atol=2e-6 * spread)
+    np.testing.assert_array_equal(found[0], drawn)
+    action[:, -1] = action[:, 0]                                            # an item twice: no such slate is drawn
+    assert (PlackettLuce(items, slate).score(torch.from_numpy(utility), action, mask)[0] < -1e8).all()
+
+
 def test_the_mode_of_a_slate_is_in_order_and_one_choice_is_the_categorical():
     three, without = PlackettLuce(5, 3), np.array([[1, 1, 0, 1, 1]], bool)
     assert three.sample(rows(UTILITY, 2), None)[0].tolist() == [[2, 4, 0]] * 2

@@ -86,13 +86,18 @@ class PlackettLuce(nn.Module):
         return action, self.score(torch.from_numpy(logits), action, mask)[0].numpy()
 
     def score(self, logits, action, mask=None):
-        left, chosen = allowed(logits, mask), torch.from_numpy(action)                      # [B, A], [B, K]
+        utility, chosen = allowed(logits, mask), torch.from_numpy(action)                   # [B, A], [B, K]
+        shown, left = utility.gather(1, chosen), utility.scatter(1, chosen, NEVER)          # [B, K], [B, A]
+        total, log_pi = left.logsumexp(1), left.log_softmax(1)
+        undecided = -(log_pi.exp() * log_pi.clamp_min(NEVER)).sum(1)                        # among who is left, [B]
         log_prob = entropy = torch.zeros(len(logits))
-        for k in range(self.slate):
-            now, undecided = one_choice(left, chosen[:, k])
-            log_prob, entropy = log_prob + now, entropy + undecided
-            left = left.scatter(1, chosen[:, k:k + 1], NEVER)
-        return log_prob, entropy
+        for k in reversed(range(self.slate)):               # the shown come back, last first: A items once, not K times
+            more = torch.logaddexp(total, shown[:, k])
+            log_p, log_q = shown[:, k] - more, total - more                                 # it, or one of the rest
+            undecided = log_q.exp() * (undecided - log_q) - log_p.exp() * log_p
+            total, log_prob, entropy = more, log_prob + log_p, entropy + undecided
+        twice = (np.diff(np.sort(action, axis=1), axis=1) == 0).any(axis=1)                 # never drawn
+        return log_prob.masked_fill(torch.from_numpy(twice), NEVER), entropy
 
 
 class Gaussian(nn.Module):
