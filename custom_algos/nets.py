@@ -183,8 +183,8 @@ def actor_critic(obs_space, outputs: int, generator: torch.Generator, hidden=(64
         return [*first, *hidden_layers(first[0].outputs if first else size, hidden, generator, activation, init)]
     body = trunk()
     last = (body[0].outputs if reader else size, *hidden)[-1]
-    acting = [*body, linear(last, outputs, generator, 0.01, init)] if items is None else \
-        [*body, linear(last, items.shape[1], generator, 0.01, init), Match(items)]
+    said, matching = (outputs, []) if items is None else (items.shape[1], [Match(items)])
+    acting = [*body, linear(last, said, generator, 0.01, init), *matching]
     if outputs == candidates_of(obs_space)[0]:
         if shared or reader:
             raise ValueError("candidates are scored one by one, a user's value is not: valid are shared = False and "
