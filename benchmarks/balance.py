@@ -1,6 +1,6 @@
 """From the start of a process to a pole that stays up: A2C with the settings of `tune_configs/a2c-cartpole.yaml`, but
 for the number of users.  What is scarce there is steps, and 24 users make the most of them; here it is seconds, and a
-forward pass of 64 users takes hardly longer than one of 24.
+forward pass of 128 users takes hardly longer than one of 24.
 
     python benchmarks/balance.py [SEED] [START]       START: seconds since the epoch when the process was started
 
@@ -22,7 +22,7 @@ from custom_algos.rollout import begin, collect, make_rng  # noqa: E402
 from platform.experiment import shipped  # noqa: E402
 from platform.workers import make_env, one_thread  # noqa: E402
 
-USERS, BUDGET = 64, 600_000                                # env steps, over which the step size falls to 0
+USERS, BUDGET = 128, 1_000_000                             # env steps, over which the step size falls to 0
 
 
 def settings() -> dict:
