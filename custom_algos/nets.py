@@ -131,11 +131,11 @@ class Match(nn.Module):
 
 def features_of(embedding: str, items: np.ndarray | None, outputs: int) -> np.ndarray | None:
     """``items [A, F]`` where ``embedding`` is features and None where it is none; ValueError without such items."""
-    known = ("none",) if items is None or len(items) != outputs else ("none", "features")
-    if embedding not in known:
-        raise ValueError(f"embedding = {embedding!r} must be one of {', '.join(known)} (features: where actions are "
-                         "items that have some)")
-    return items if embedding == "features" else None
+    if one_of("embedding", embedding, ("none", "features")) == "none":
+        return None
+    if items is None or len(items) != outputs:
+        raise ValueError("embedding = 'features' needs actions that are items with features; valid here is none")
+    return items
 
 
 def candidates_of(space) -> tuple[int, int]:

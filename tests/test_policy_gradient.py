@@ -642,7 +642,7 @@ def test_items_are_known_by_their_features_alone(name):
 @pytest.mark.parametrize("name", ["a2c", "reinforce"])
 def test_features_need_items_that_are_the_actions(name):
     for space, items in ((spaces.Discrete(6), None), (BOX, np.ones((6, 2))), (spaces.Discrete(5), np.ones((6, 2)))):
-        with pytest.raises(ValueError, match="embedding = 'features' must be one of none"):
+        with pytest.raises(ValueError, match="embedding = 'features' needs actions that are items with"):
             build(name, space, items=items, embedding="features")
     with pytest.raises(ValueError, match="embedding = 'towers' must be one of none, features"):
         build(name, spaces.Discrete(6), items=np.ones((6, 2)), embedding="towers")
