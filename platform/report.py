@@ -21,6 +21,7 @@ from .figures import GREY, PALETTE, figures, standalone
 
 LEARNERS = ("ours", "rllib")
 KINDS = {"ours": "ours", "rllib": "RLlib", "reference": "reference", "bound": "upper bound"}
+PASSED = 1.05                                    # a learner this far from random to the oracle shows it to be no bound
 MAX_TRIALS = 1000                                           # of the trial table: the page stays small
 
 
@@ -430,9 +431,11 @@ def write_report(folder: str | Path) -> Path:
     source.filters |= {"show": show, "signed": functools.partial(signed, show=show), "percent": percent, "rate": rate,
                        "whole": whole, "duration": duration, "fixed": fixed, "plus": functools.partial(fixed, sign="+")}
     best = board[board.kind.isin(LEARNERS)].sort_values("mean", ascending=r.sign < 0)
+    passed = len(best) and best.share.iloc[0] > PASSED
     page = source.get_template("report.html.j2").render(
         r=r, e=r.experiment, m=r.machine, c=r.calibration, answer=judge(r, board), board=board.to_dict("records"),
-        best=None if best.empty else best.iloc[0].to_dict(), kinds=KINDS, figures=figures(r, board),
+        best=None if best.empty else best.iloc[0].to_dict(), figures=figures(r, board),
+        passed=passed, kinds=KINDS | {"bound": "knows the user"} if passed else KINDS,
         comparisons=comparisons(r), seed_table=seed_table(r), trials=trials[:MAX_TRIALS],
         left_out=len(trials) - MAX_TRIALS, notes=notes(r, board, trials), length=session_length(r), exp=math.exp,
         text=yaml.safe_dump(r.experiment, sort_keys=False, allow_unicode=True), rule=verdict)

@@ -189,6 +189,14 @@ def test_answer_win(tmp_path):
         "difference +1.74 to +2.46, allowing for the choice among 2 learners; 3 seeds, 300 held-out users).")
 
 
+@pytest.mark.parametrize(("learner", "passed"), [(18.0, False), (20.5, False), (26.0, True)])
+def test_an_oracle_that_is_passed_is_no_upper_bound(tmp_path, learner, passed):
+    """At 20.6 and an oracle at 20 a learner may be lucky with its users; at 26.1 it is not."""
+    text, words = page_of(make(tmp_path, races(learner)))
+    assert ("no upper bound here" in words) == ("knows the user" in text) == passed
+    assert ("the best possible" in words) == ("how much there is to gain at best" in words) == (not passed)
+
+
 def test_answer_loss_says_how_far_it_came(tmp_path):
     text = report.answer(make(tmp_path, races(8.0)))
     assert text.startswith("No, even the best learner, ucb, loses to today's policy (popularity): 8.27 against 10.17")
