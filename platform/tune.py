@@ -35,8 +35,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Everything the command does; returns the exit status."""
     args = parser().parse_args(arguments)
-    from . import terminal
-    from .experiment import Problem
+    from .experiment.model import Problem
+    from .report import terminal
 
     try:
         if args.list:
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _chapter(args) -> int:
-    from . import experiment
+    from .experiment import model as experiment
 
     if args.experiment or args.resume or args.out or args.data:
         raise experiment.Problem("--chapter runs several experiments: leave out EXPERIMENT, --resume, --out and --data")
@@ -64,7 +64,9 @@ def _chapter(args) -> int:
 
 
 def _run(args) -> int:
-    from . import experiment, race, terminal
+    from .experiment import model as experiment
+    from .report import terminal
+    from .run import race
 
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
     if args.resume and (args.experiment or args.set or args.data or args.out or args.smoke):

@@ -11,9 +11,10 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("envs", "custom_algos", "platform")
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 PUBLIC = [*FILES, ROOT / "_platform_startup.py"]
+OURS = {path.stem for path in (ROOT / "platform").iterdir()} - {"__pycache__"}
 ENVS_MAY = {"numpy", "numba", "gymnasium"}
 LOGS_MAY = ENVS_MAY | {"pandas", "pyarrow"}
-DEEP = re.compile(r"custom_algos/(deep/.*|nets|bandits/neural.*)\.py$")
+DEEP = re.compile(r"custom_algos/((deep|networks)/.*|offline/fqe_network|bandits/neural.*)\.py$")
 
 
 def name(path: Path) -> str:
@@ -34,20 +35,25 @@ def imports(tree: ast.Module, path: Path, lazy: bool = True):
         elif isinstance(node, ast.ImportFrom):
             start = package[:len(package) - node.level + 1] if node.level else ()
             whole = ".".join([*start, *([node.module] if node.module else [])])
-            if whole in FOLDERS:                          # `from platform import workers`, `from . import nets`
-                yield from ((f"{whole}.{alias.name}", node.lineno) for alias in node.names)
-            else:
-                yield whole, node.lineno
+            for alias in node.names:                      # `from platform.run import workers`: the file, not the folder
+                inner = f"{whole}.{alias.name}"
+                yield inner if whole.split(".")[0] in FOLDERS and file_of(inner) else whole, node.lineno
+
+
+def file_of(module: str) -> Path | None:
+    """The file of one of our modules; None where there is none."""
+    place = ROOT.joinpath(*module.split("."))
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.exists()), None)
 
 
 def forbidden(path: Path, module: str) -> bool:
     """Whether ``module`` may not be imported in ``path`` at all."""
     folder, top = path.relative_to(ROOT).parts[0], module.split(".")[0]
     ours = top in FOLDERS
-    if top == "platform" and not (ROOT / "platform" / (module.partition(".")[2].split(".")[0] + ".py")).exists():
+    if top == "platform" and module.partition(".")[2].split(".")[0] not in OURS:
         ours, top = False, "standard"                     # the standard module itself
     if folder == "envs":
-        allowed = LOGS_MAY if path.name in ("logs.py", "logged.py", "taste.py") else ENVS_MAY
+        allowed = LOGS_MAY if path.parent.name in ("logs", "fitted") else ENVS_MAY
         return (ours and top != "envs") or not (ours or top == "standard" or top in allowed | sys.stdlib_module_names)
     if folder == "custom_algos":
         return top in ("ray", "envs", "pandas", "pydantic", "yaml") or (ours and top == "platform") \
@@ -59,10 +65,10 @@ def forbidden(path: Path, module: str) -> bool:
 def test_every_arrow_points_the_right_way(path):
     tree = ast.parse(path.read_text())
     wrong = [f"{name(path)}:{line} imports {module}" for module, line in imports(tree, path) if forbidden(path, module)]
-    heavy = {"torch", "ray"} if path.parts[-2] == "platform" else set()
-    if name(path) in ("platform/baselines.py", "platform/trainer.py"):
-        heavy -= {"torch", "ray"} if path.name == "baselines.py" else {"ray"}
-    if name(path) == "platform/progress.py":
+    heavy = {"torch", "ray"} if name(path).startswith("platform/") else set()
+    if name(path) in ("platform/run/rllib.py", "platform/run/trainable.py"):
+        heavy -= {"torch", "ray"} if path.name == "rllib.py" else {"ray"}
+    if name(path) == "platform/run/progress.py":
         heavy -= {"ray"}                                  # a Tune callback; imported when Ray is
     wrong += [f"{name(path)}:{line} imports {module} when it is imported; do it inside the function"
               for module, line in imports(tree, path, lazy=False) if module.split(".")[0] in heavy]
@@ -70,26 +76,65 @@ def test_every_arrow_points_the_right_way(path):
 
 
 @pytest.mark.parametrize("source, where, caught", [
-    ("import custom_algos", "envs/core.py", True), ("from platform import workers", "envs/core.py", True),
-    ("import platform", "envs/core.py", False), ("import pandas", "envs/core.py", True),
-                                                   ("import pandas", "envs/logs.py", False),
-    ("import scipy", "envs/logs.py", True), ("from .rng import key", "envs/core.py", False),
+    ("import custom_algos", "envs/engine/vector.py", True),
+    ("from platform.run import workers", "envs/engine/vector.py", True),
+    ("import platform", "envs/engine/vector.py", False),
+    ("import pandas", "envs/engine/vector.py", True),
+    ("import pandas", "envs/logs/__init__.py", False),
+    ("import scipy", "envs/logs/__init__.py", True),
+    ("from .rng import key", "envs/engine/vector.py", False),
     ("def f():\n    import ray", "custom_algos/rollout.py", True),
-                                                   ("from envs.core import VectorEnv", "custom_algos/core.py", True),
-    ("import torch", "custom_algos/explore.py", True), ("import torch", "custom_algos/deep/a2c.py", False),
-    ("from .. import nets", "custom_algos/deep/a2c.py", False),
-                                                   ("import platform.workers", "custom_algos/core.py", True),
+    ("from envs.engine.vector import VectorEnv", "custom_algos/core.py", True),
+    ("import torch", "custom_algos/parts/explore.py", True),
+    ("import torch", "custom_algos/deep/a2c.py", False),
+    ("from ..networks import layers", "custom_algos/deep/a2c.py", False),
+    ("import platform.run.workers", "custom_algos/core.py", True),
     ("from torch import nn", "custom_algos/bandits/neural_ucb.py", False),
-                                                   ("import torch", "custom_algos/bandits/ucb.py", True)])
+    ("import torch", "custom_algos/bandits/ucb.py", True)])
 def test_the_rule_itself(source, where, caught):
     found = [module for module, _ in imports(ast.parse(source), ROOT / where)]
     assert found and any(forbidden(ROOT / where, module) for module in found) is caught
 
 
+def arrows() -> dict[Path, set[Path]]:
+    """file -> the files of the project that it imports, anywhere in it; a package's ``__init__`` only where it is
+    named itself."""
+    return {path: {found for module, _ in imports(ast.parse(path.read_text()), path)
+                   if module.split(".")[0] in FOLDERS and (found := file_of(module)) and found != path}
+            for path in FILES}
+
+
+def circle(graph: dict[Path, set[Path]]) -> list[str]:
+    """The names of the files of one circle of imports; empty where there is none."""
+    done, trail = set(), []
+
+    def visit(path):
+        if path in trail:
+            return [name(p) for p in trail[trail.index(path):]]
+        if path in done:
+            return []
+        trail.append(path)
+        found = next(filter(None, map(visit, sorted(graph.get(path, ())))), [])
+        trail.pop()
+        done.add(path)
+        return found
+    return next(filter(None, map(visit, graph)), [])
+
+
+def test_no_files_import_each_other_in_a_circle():
+    assert circle({path: to for path, to in arrows().items() if "report" not in path.parts}) == []
+
+
+def test_a_circle_would_be_found():
+    a, b, c = (ROOT / f"envs/{letter}.py" for letter in "abc")
+    assert circle({a: {b}, b: {c}, c: {b}}) == ["envs/b.py", "envs/c.py"] and circle({a: {b, c}, b: {c}}) == []
+
+
 def test_the_leaves_load_without_ray_and_torch():
-    probe = ("import sys, envs, envs.core, envs.bandits, envs.logged, custom_algos.rollout, custom_algos.ope\n"
-             "from custom_algos import find_algorithm\nfind_algorithm('lin_ucb')\n"
-             "from platform import experiment, workers, evaluation\n"
+    probe = ("import sys, envs, envs.engine.vector, envs.bandits.arms, envs.fitted.env, custom_algos.rollout\n"
+             "import custom_algos.offline.estimators\nfrom custom_algos import find_algorithm\n"
+             "find_algorithm('lin_ucb')\n"
+             "from platform.experiment import model\nfrom platform.judge import evaluation\n"
              "print(sorted({'torch', 'ray'} & {name.split('.')[0] for name in sys.modules}))")
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", probe], capture_output=True, text=True, check=True,
                           cwd=ROOT)
@@ -97,7 +142,7 @@ def test_the_leaves_load_without_ray_and_torch():
 
 
 def evaluation_imports() -> set[str]:
-    path = ROOT / "platform" / "evaluation.py"
+    path = ROOT / "platform" / "judge" / "evaluation.py"
     return {module.split(".")[0] for module, _ in imports(ast.parse(path.read_text()), path, lazy=False)}
 
 
@@ -146,8 +191,8 @@ def test_forked_and_seeded_generators_are_fine():
                                            "rng = np.random.default_rng(3)\ntorch.randn(3, generator=g)"))
 
 
-TEXTS = [path for path in (*PUBLIC, *(ROOT / "tests").glob("*.py"), *(ROOT / "benchmarks").glob("*.py"),
-                           *(ROOT / "docs").glob("*.md"),
+TEXTS = [path for path in (*PUBLIC, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py"),
+                           *(ROOT / "docs").rglob("*.md"),
                            *(ROOT / "tune_configs").glob("*.yaml"),
                            *(ROOT / n for n in ("README.md", "Makefile", "cluster.yaml",
                                                                                          "pyproject.toml",
@@ -172,7 +217,8 @@ def length(node) -> int:
 
 # guide + a third; shared mathematics is longer
 LONG = {"envs": 260, "custom_algos/bandits": 160, "custom_algos/tabular": 107, "custom_algos/deep": 210}
-EXCUSED = {"envs/logs.py", "custom_algos/bandits/core.py", "custom_algos/tabular/core.py"}   # a format; what all share
+# a format, and what all bandits and all tables share
+EXCUSED = {"envs/logs/__init__.py", "custom_algos/bandits/core.py", "custom_algos/tabular/core.py"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
@@ -211,7 +257,7 @@ def test_errors_are_not_swallowed(path):
 def test_nothing_acts_on_import_except_the_registration():
     """No file of the leaves calls anything at module level but definitions (and envs registers its ids)."""
     found = {}
-    for path in (p for p in FILES if p.parts[-2] != "platform"):
+    for path in (p for p in FILES if not name(p).startswith("platform/")):
         calls = [ast.unparse(node.value) for node in ast.parse(path.read_text()).body
                  if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
         if calls:

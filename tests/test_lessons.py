@@ -5,8 +5,10 @@ import pytest
 from custom_algos import find_algorithm
 from custom_algos.core import make_config
 from custom_algos.rollout import train
-from platform import evaluation, experiment, tune
-from platform.workers import make_env, one_thread
+from platform import tune
+from platform.experiment import model as experiment
+from platform.judge import evaluation
+from platform.run.workers import make_env, one_thread
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +45,6 @@ def test_dqn_balances_the_pole():
 @pytest.mark.parametrize("name", [name for name, path in experiment.shipped().items()])
 def test_every_experiment_runs(name, tmp_path, ray_session):
     if any(entry.rllib for entry in experiment.read(name).algorithms):
-        pytest.skip("with RLlib: tests/test_ray.py runs one")
+        pytest.skip("with RLlib: tests/platform/run/test_race.py runs one")
     assert tune.main([name, "--smoke", "--out", str(tmp_path / "run")]) == 0
     assert (tmp_path / "run" / "report.html").exists()

@@ -8,7 +8,7 @@ Actions that were never tried are worth ``optimism``: infinity tries each once f
 """
 from dataclasses import dataclass
 
-from ..explore import epsilon_greedy, inverse
+from ..parts.explore import epsilon_greedy, inverse
 from .core import CountingBandit, CountingConfig
 
 

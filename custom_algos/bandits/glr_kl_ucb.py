@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from ..explore import epsilon_greedy
+from ..parts.explore import epsilon_greedy
 from .core import BanditConfig
 from .kl_ucb import KLUCB
 

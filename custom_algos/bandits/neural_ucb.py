@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..explore import epsilon_greedy
+from ..parts.explore import epsilon_greedy
 from .neural import NeuralBandit, NeuralConfig
 
 

@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from .. import nets, returns
 from ..core import Algorithm, Transition, tree_map
-from ..explore import linear
-from .heads import head_of
-from .history import Reader
+from ..networks import layers as nets
+from ..networks.heads import head_of
+from ..networks.history import Reader
+from ..parts import returns
+from ..parts.explore import linear
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import nets
 from ..core import Algorithm, Transition
-from ..explore import epsilon_greedy, linear, masked
-from ..replay import Replay, Rows, rows_of
+from ..networks import layers as nets
+from ..networks.q_nets import Adam, QNet, conservative, huber
+from ..parts.explore import epsilon_greedy, linear, masked
+from ..parts.replay import Replay, Rows, rows_of
 from ..rollout import make_rng
-from .q_nets import Adam, QNet, conservative, huber
 
 
 @dataclass(frozen=True)

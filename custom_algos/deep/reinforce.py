@@ -19,10 +19,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from .. import nets, returns
 from ..core import Algorithm, Transition, tree_map
-from ..sessions import Sessions
-from .heads import head_of
+from ..networks import layers as nets
+from ..networks.heads import head_of
+from ..parts import returns
+from ..parts.sessions import Sessions
 
 
 @dataclass(frozen=True)

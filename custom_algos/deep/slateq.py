@@ -20,12 +20,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .. import nets
 from ..core import Algorithm, Transition
-from ..explore import linear
-from ..replay import Replay, Rows, rows_of
+from ..networks import layers as nets
+from ..parts.explore import linear
+from ..parts.replay import Replay, Rows, rows_of
+from ..parts.slates import OPTIMISERS, explore_slates, slate_value
 from ..rollout import make_rng
-from ..slates import OPTIMISERS, explore_slates, slate_value
 
 
 @dataclass(frozen=True)

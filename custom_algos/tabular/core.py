@@ -18,7 +18,7 @@ import numpy as np
 from gymnasium import spaces
 
 from ..core import Algorithm, Transition, tree_map
-from ..explore import epsilon_greedy, linear
+from ..parts.explore import epsilon_greedy, linear
 from .states import States, rows_of
 
 LARGEST = 3 * 10**7                              # cells of a table (1 GB with what its updates need)

@@ -12,7 +12,7 @@ collected with an older table is no trap; the generator is made from (seed, upda
 """
 import numpy as np
 
-from ..explore import epsilon_greedy
+from ..parts.explore import epsilon_greedy
 from ..rollout import make_rng
 from .core import Tabular
 

@@ -1,0 +1,1 @@
+"""Networks, their heads and encoders, and how they are saved."""

@@ -1,0 +1,1 @@
+"""What a policy is worth on a log: off-policy estimators and fitted Q evaluation."""

@@ -1,0 +1,1 @@
+"""Testbeds where every step is a decision of its own."""

@@ -1,0 +1,1 @@
+"""The pole and the pendulum."""

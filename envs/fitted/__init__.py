@@ -1,0 +1,1 @@
+"""Users fitted to a log."""

@@ -1,0 +1,1 @@
+"""RecSim's users whose interests follow what they watch."""

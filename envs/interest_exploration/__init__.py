@@ -1,0 +1,1 @@
+"""RecSim's users of two hidden kinds."""

@@ -1,0 +1,1 @@
+"""Visits and the days between them: a click, or a user who comes back."""

@@ -1,0 +1,1 @@
+"""SARDINE's users, who get bored of what they click."""

@@ -1,0 +1,1 @@
+"""RecSim's chocolate and kale: satisfaction in the long run."""

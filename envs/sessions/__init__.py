@@ -1,0 +1,1 @@
+"""Users whose interest in a session must be found out."""

@@ -1,0 +1,1 @@
+"""Slates of a shop small enough to be solved exactly."""

@@ -1,0 +1,1 @@
+"""Problems that are a table, solved exactly."""

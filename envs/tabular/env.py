@@ -1,0 +1,170 @@
+"""Small Markov decision processes as environments: GridWorlds, cliff, frozen lake, boredom, churn.
+
+Every problem is a table (`envs.tabular.problems`), so that its optimum, and the exact return of any policy an agent has
+learned, are known (`envs.engine.solver`).  One session walks through the table, one coin a step.
+
+| | |
+|---|---|
+| observation | ``id``: Discrete(S); ``one_hot``: Box [S]; ``features``: Box [D] in [-1, 1], coordinates or levels |
+| action      | Discrete(A) |
+| reward      | of the outcome that is drawn; ``boredom``: a click, its probability is ``expected_reward`` in info |
+| end         | ``terminated`` in a terminal state; ``truncated`` after ``horizon`` steps |
+"""
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+
+from ..engine.rng import kernel, session_key, uniform
+from ..engine.solver import TabularMDP, backward_induction, evaluate
+from ..engine.vector import VectorEnv, param
+from . import problems
+
+START, OUTCOME = 1, 2                            # purposes of the coins
+HORIZONS = {"grid": 500, "frozen_lake": 100, "cliff": 500, "boredom": 100, "churn": 200}
+
+
+@dataclass(frozen=True)
+class Params:
+    problem: str = param("grid", choices=tuple(HORIZONS))
+    """Which table (see `envs.tabular.problems`)."""
+    map: str = param("hard")
+    """Of grid, frozen_lake and cliff: easy, hard, cliff, 4x4, 8x8, or rows of S G # H C . divided by "/"."""
+    slip: float = param(0.0, 0.0, 1.0)
+    """Of the same: probability that the move is another one (grid: any, uniformly; the others: to one of the sides)."""
+    topics: int = param(1, 1, 5)
+    """T, of boredom: 5^T states."""
+    observe: str = param("id", choices=("id", "one_hot", "features"))
+    """What the agent sees of the state."""
+    horizon: int = param(0, 0)
+    """Steps of a session after which it is truncated; 0: the problem's own (500, 100, 500, 100, 200 in their order)."""
+
+
+def build(p: Params) -> TabularMDP:
+    """The table of these parameters."""
+    horizon = p.horizon or HORIZONS[p.problem]
+    if p.problem == "boredom":
+        return problems.boredom(p.topics, horizon)
+    if p.problem == "churn":
+        return problems.churn(horizon)
+    return getattr(problems, p.problem)(p.map, p.slip, horizon)
+
+
+def cumulative(chance) -> np.ndarray:
+    """Upper ends of the outcomes' shares of [0, 1) ``[…, K]``; exactly 1 from the last possible outcome on."""
+    after = np.cumsum(chance[..., ::-1], axis=-1)[..., ::-1] - chance
+    return np.where(after > 1e-15, np.cumsum(chance, axis=-1), 1.0)
+
+
+@kernel
+def draw(ends, coin):
+    """The outcome whose share of [0, 1) the coin lies in."""
+    k = 0
+    while coin >= ends[k]:
+        k += 1
+    return k
+
+
+@kernel
+def begin_users(rows, seed, user, session, first, state):
+    for n in rows:
+        state[n] = draw(first, uniform(session_key(seed, user[n], session[n]), 0, START, 0))
+
+
+@kernel
+def step_users(action, active, seed, user, session, t, ends, successor, pay, terminal, state, reward, terminated):
+    """One user, one step: toss the coin, take the outcome, look whether that was the end."""
+    for n in range(len(action)):
+        if active[n]:
+            s, a = state[n], action[n]
+            k = draw(ends[s, a], uniform(session_key(seed, user[n], session[n]), t[n], OUTCOME, 0))
+            reward[n] = pay[s, a, k]
+            state[n] = successor[s, a, k]
+            terminated[n] = terminal[state[n]]
+
+
+class Tabular(VectorEnv):
+    """``mdp`` is the table; a table of your own: subclass and write ``_table()``."""
+
+    Params = Params
+
+    def _table(self) -> TabularMDP:
+        return build(self.params)
+
+    def _build(self):
+        self.mdp = self._table()
+        self.horizon = self.mdp.horizon
+        self.ends, self.first = cumulative(self.mdp.chance), cumulative(self.mdp.start)
+        self.deterministic = bool((self.mdp.chance.max(axis=-1) == 1).all() and self.mdp.start.max() == 1)
+        self.clicks = self.params.problem == "boredom"    # the reward is a coin of its own, with a known mean
+        self.one_hot = np.eye(len(self.mdp.start), dtype=np.float32)
+        if self.mdp.features is not None:
+            self.features = self.mdp.features
+        elif self.params.observe == "features":
+            raise ValueError("parameter 'observe' = 'features': this table has none; use id or one_hot")
+
+    def _spaces(self):
+        states, actions = self.mdp.chance.shape[:2]
+        if self.params.observe == "id":
+            return Discrete(states), Discrete(actions)
+        if self.params.observe == "one_hot":
+            return Box(0.0, 1.0, (states,)), Discrete(actions)
+        return Box(-1.0, 1.0, self.features.shape[1:]), Discrete(actions)
+
+    def _allocate(self):
+        return {"state": np.zeros(self.num_envs, np.int64)}
+
+    def _begin(self, rows):
+        begin_users(rows, self.seed, self.user, self.session, self.first, self.state["state"])
+
+    def _advance(self, action, active):
+        reward, terminated = np.zeros(self.num_envs, np.float32), np.zeros(self.num_envs, bool)
+        info = {}
+        if self.clicks:
+            info["expected_reward"] = np.where(active, self.mdp.R[self.state["state"], action], 0.0)
+        step_users(action, active, self.seed, self.user, self.session, self.t, self.ends, self.mdp.successor,
+                   self.mdp.reward, self.mdp.terminal, self.state["state"], reward, terminated)
+        return reward, terminated, info
+
+    def _observe(self):
+        return self.encode(self.state["state"])
+
+    def _oracle(self):
+        return self.optimal_actions[np.minimum(self.t, len(self.plan) - 1), self.state["state"]]
+
+    # exact answers ------------------------------------------------------------------------------------------------
+    def encode(self, state) -> np.ndarray:
+        """What the agent sees of the states ``[n]``: ``[n, …]``."""
+        if self.params.observe == "id":
+            return np.array(state, np.int64)
+        if self.params.observe == "one_hot":
+            return self.one_hot[state]
+        return self.features[state]
+
+    @cached_property
+    def plan(self) -> np.ndarray:
+        """``Q* [H, S, A]``, the values of the optimum that knows the step."""
+        return backward_induction(self.mdp)
+
+    @cached_property
+    def optimal_actions(self) -> np.ndarray:
+        """``[H, S]``."""
+        return self.plan.argmax(axis=-1)
+
+    def optimal_return(self) -> float:
+        """The exact expected return of a session of the best policy that knows state and step."""
+        return float(self.mdp.start @ self.plan[0].max(axis=-1))
+
+    def exact_return(self, act) -> float:
+        """The exact expected return of a session (undiscounted, with the horizon) of the stationary policy ``act``.
+
+        ``act(obs [S, …]) -> actions [S]`` is asked once for all states, or gives probabilities ``[S, A]``.
+        """
+        choice = np.asarray(act(self.encode(np.arange(len(self.mdp.start)))))
+        return float(self.mdp.start @ evaluate(self.mdp, choice, horizon=self.horizon))
+
+    def random_return(self) -> float:
+        """The same of uniformly random actions."""
+        states, actions = self.mdp.chance.shape[:2]
+        return self.exact_return(lambda obs: np.full((states, actions), 1.0 / actions))

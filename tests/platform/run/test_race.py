@@ -1,0 +1,188 @@
+"""Numbers do not depend on workers, on their death, or on an interruption of the run."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import ray
+import torch
+import yaml
+
+from custom_algos.core import tree_map
+from custom_algos.rollout import make_rng
+from platform.experiment import model as experiment
+from platform.judge import evaluation
+from platform.run import progress, race
+from platform.run.trainable import Ours
+from platform.run.workers import Fleet, LocalFleet, Spec
+
+TRIAL = {"env_id": "recloop/Logged-v0", "env_params": {"impressions": 20}, "kind": "ours", "label": "x", "params": {},
+         "from_log": False, "shards": 3, "users_per_shard": 16, "budget": 3 * 16 * 40, "report_every": 3 * 16 * 20,
+         "learner_threads": 1, "seed": 11, "seed_number": 0, "stage": "final", "validation_users": 20, "test_users": 20,
+         "tell_story": False, "estimates": [], "score": "session", "replications": 1}
+
+
+def same(a, b):
+    """Bit for bit equality of two trees."""
+    checks = []
+    tree_map(lambda x, y: checks.append(np.array_equal(x, y, equal_nan=np.asarray(x).dtype.kind == "f")), a, b)
+    return bool(checks) and all(checks)
+
+
+def trained(name, workers):
+    side = Ours({**TRIAL, "name": name, "workers": workers})
+    reports = [side.step() for _ in range(2)]
+    state = side.algorithm.state_dict()
+    side.stop()
+    timeless = [{k: v for k, v in r.items() if not k.startswith("time")} for r in reports]
+    return timeless, state
+
+
+@pytest.mark.parametrize("name", ["a2c", "thompson", "lin_ucb", "epsilon_greedy"])
+def test_workers_do_not_change_the_numbers(ray_session, name):
+    curves, state = trained(name, 0)
+    for workers in (1, 2):
+        other_curves, other_state = trained(name, workers)
+        assert curves == other_curves
+        assert same(state, other_state)
+
+
+class Spy(Fleet):
+    """Kills one worker with SIGKILL while its shard is being rolled."""
+
+    def collect(self, policy, iteration, steps):
+        if iteration == 2:
+            os.kill(ray.get(self.workers[0].process.remote()), signal.SIGKILL)
+        return super().collect(policy, iteration, steps)
+
+
+def test_a_killed_worker_changes_nothing(ray_session):
+    spec = Spec("recloop/Logged-v0", {"impressions": 20}, "thompson", {}, 5, 3, 16)
+    results = []
+    for fleet in (LocalFleet(spec), Spy(spec, 2)):
+        policy = __import__("platform.run.workers", fromlist=["Simulator"]).Simulator(spec).algorithm.policy_state()
+        results.append([fleet.collect(policy, iteration, 10) for iteration in range(5)])
+        lost = getattr(fleet, "lost", 0)
+        fleet.stop()
+    assert lost == 1                                       # the kill was seen …
+    for calm, disturbed in zip(*results, strict=True):     # … and the transitions are the undisturbed ones
+        for (batch, sums), (other, other_sums) in zip(calm, disturbed, strict=True):
+            assert same(tuple_of(batch), tuple_of(other)) and same(sums, other_sums)
+
+
+def tuple_of(batch):
+    return {name: value for name, value in batch._asdict().items() if value is not None}
+
+
+SMALL = {"name": "small", "question": "Does a run survive?",
+         "env": {"id": "recloop/Logged-v0", "params": {"impressions": 20}},
+         "population": {"shards": 2, "users_per_shard": 16, "eval_users": 40, "validation_users": 20},
+         "budget": {"env_steps": 64_000, "reports": 20}, "seeds": 1, "reference": "popularity",
+         "algorithms": [{"name": "thompson"}, {"name": "a2c"}], "resources": {"workers": 0, "cpus": 2}}
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(SMALL))
+    return path
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "platform.tune", *map(str, arguments)]
+
+
+def numbers(folder):
+    curves = pd.read_parquet(folder / "curves.parquet").sort_values(["trial", "iteration"]).reset_index(drop=True)
+    scores = pd.read_parquet(folder / "scores.parquet").sort_values(["trial", "block"]).reset_index(drop=True)
+    return (curves.drop(columns=[c for c in curves if c.startswith("time")]),
+            scores.drop(columns=["wall_s", "env_steps_per_s"]))
+
+
+def test_a_killed_driver_resumes_to_the_same_numbers(small, tmp_path):
+    calm, cut = tmp_path / "calm", tmp_path / "cut"
+    assert subprocess.run(command(small, "--out", calm), capture_output=True, timeout=240).returncode == 0
+    victim = subprocess.Popen(command(small, "--out", cut), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              start_new_session=True)
+    wait_for(cut / "curves.jsonl", lines=8)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.wait()
+    assert not (cut / "scores.parquet").exists()           # nothing half-done looks complete
+    resumed = subprocess.run(command("--resume", cut), capture_output=True, text=True, timeout=240)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    for undisturbed, continued in zip(numbers(calm), numbers(cut), strict=True):
+        pd.testing.assert_frame_equal(undisturbed, continued, check_exact=True)
+
+
+def wait_for(path, lines, seconds=180):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if path.exists() and len(path.read_text().splitlines()) >= lines:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path} did not reach {lines} lines")
+
+
+def test_one_table_for_ours_and_rllib(tmp_path, ray_session):
+    """A real race of ours and RLlib's: equal real steps, one table, finite numbers, a report."""
+    rows = {**SMALL, "budget": {"env_steps": 3200, "reports": 2},
+            "algorithms": [{"name": "thompson"},
+                           {"rllib": "PPO", "params": {"train_batch_size_per_learner": 800, "minibatch_size": 400,
+                                                       "num_epochs": 1}}]}
+    path = tmp_path / "both.yaml"
+    path.write_text(yaml.safe_dump(rows))
+    from rich.console import Console
+
+    e = experiment.read(path)
+    folder = race.run(e, race.new_folder(e, str(tmp_path / "out")), Console(file=open(os.devnull, "w")))
+    scores = pd.read_parquet(folder / "scores.parquet")
+    assert set(scores.algorithm) == {"thompson", "RLlib PPO", "random", "popularity", "oracle"}
+    mean = scores.groupby("algorithm").return_mean.mean()
+    assert mean["random"] < mean["popularity"] < mean["oracle"] <= 20
+    steps = scores.groupby("algorithm").env_steps.max()
+    assert steps["thompson"] == 3200 and 3200 <= steps["RLlib PPO"] < 3200 + 800
+    users = scores.groupby("algorithm").users.sum()
+    assert (users == 40).all()                             # the same held-out users for everybody
+    assert json.loads((folder / "calibration.json").read_text())["gain_over_base"] > 0.1
+    assert len(progress.read_lines(folder / "done.jsonl")) == 5
+
+
+def baseline_that_says(env_id, params, *numbers):
+    """RLlib's PPO, untrained, with a network that puts out ``numbers`` whatever it sees."""
+    from platform.run.rllib import Baseline
+
+    side = Baseline({**TRIAL, "env_id": env_id, "env_params": params, "kind": "rllib", "name": "PPO", "shards": 1,
+                     "users_per_shard": 4, "workers": 0})
+    head = side.algorithm.get_module().pi
+    with torch.no_grad():
+        for part in head.parameters():
+            part.zero_()
+        bias = [part for part in head.parameters() if part.ndim == 1][-1]
+        bias[:len(numbers)] = torch.tensor(numbers)
+    return side
+
+
+def test_a_control_of_rllib_s_means_what_its_runners_make_of_it(ray_session):
+    """RLlib's networks speak of [−1, 1]: .5 is a torque of 1 of at most 2, and 3 is the largest torque."""
+    for says, torque in ((0.5, 1.0), (-0.25, -0.5), (3.0, 2.0)):
+        side = baseline_that_says("recloop/Pendulum-v1", {}, says)
+        action, _ = side.policy.act(np.zeros((5, 3), np.float32), make_rng(0), explore=False)
+        np.testing.assert_allclose(action, np.full((5, 1), torque), rtol=1e-6)
+        side.stop()
+
+
+@pytest.mark.parametrize("env_id, params", [("recloop/InterestEvolution-v0", {}),
+                                            ("recloop/SmallSlate-v0", {"observe": "one_hot"})])
+def test_slates_of_rllib_s_may_repeat_an_item_and_that_is_counted(ray_session, env_id, params):
+    side = baseline_that_says(env_id, params)                               # all places take the first item: 2 of 3
+    rows = evaluation.score(env_id, params, side.policy, "test", 8)
+    assert [row["repeated"] for row in rows] == pytest.approx([2 / 3])
+    side.stop()
+    ours = Ours({**TRIAL, "env_id": env_id, "env_params": params, "name": "reinforce", "workers": 0})
+    assert evaluation.score(env_id, params, ours.policy, "test", 8)[0]["repeated"] == 0.0
+    ours.stop()
