@@ -20,8 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
+from ..engine.params import param
 from ..engine.rng import integer, kernel, normal, session_key, uniform
-from ..engine.vector import VectorEnv, param
+from ..engine.vector import VectorEnv
 
 REWARD, DELAY, TYPE = 1, 2, 3                    # purposes of the coins
 DELAYS = ("none", "fixed", "geometric", "exponential")

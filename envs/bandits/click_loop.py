@@ -19,8 +19,9 @@ import numpy as np
 from gymnasium.spaces import Box, MultiDiscrete
 
 from ..engine.choice import examination, position_based
+from ..engine.params import param
 from ..engine.rng import kernel, session_key
-from ..engine.vector import VectorEnv, param
+from ..engine.vector import VectorEnv
 
 CLICK = 1                                        # purpose of the coins
 

@@ -25,8 +25,9 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete
 
+from ..engine.params import param
 from ..engine.rng import kernel, normal, session_key, uniform
-from ..engine.vector import VectorEnv, param
+from ..engine.vector import VectorEnv
 
 FEATURE, REWARD = 1, 2                           # purposes of the coins
 LINKS = ("identity", "logistic", "cosine", "square")

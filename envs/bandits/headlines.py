@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..engine.params import param
 from ..engine.rng import kernel
-from ..engine.vector import param
 from . import arms as bandits
 
 

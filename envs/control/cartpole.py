@@ -21,8 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
+from ..engine.params import param
 from ..engine.rng import kernel, session_key, uniform
-from ..engine.vector import VectorEnv, param
+from ..engine.vector import VectorEnv
 
 START = 1                                        # purpose of the coins
 GRAVITY, FORCE, STEP = 9.8, 10.0, 0.02           # m/s², N, s

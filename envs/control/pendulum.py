@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import Box
 
+from ..engine.params import param
 from ..engine.rng import kernel, session_key, uniform
-from ..engine.vector import VectorEnv, param
+from ..engine.vector import VectorEnv
 
 START = 1                                        # purpose of the coins
 STEP, FASTEST, STRONGEST = 0.05, 8.0, 2.0        # s, rad/s, N m; mass and length are 1 kg and 1 m

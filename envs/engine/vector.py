@@ -5,7 +5,7 @@ A user model subclasses `VectorEnv` and writes only what is particular to it (de
 | method | what it does |
 |---|---|
 | ``_spaces()``            | the Gymnasium spaces of ONE user: (observation, action) |
-| ``_allocate()``          | the model's state: a dict of named arrays ``[N, …]`` |
+| ``_allocate()``          | the model's state: a NamedTuple of arrays ``[N, …]``, passed whole into kernels |
 | ``_begin(rows)``         | the users in ``rows [n]`` (int64 indices) start a session |
 | ``_advance(action, active)`` | one step of users with ``active [N]``: (reward, terminated, info), each ``[N, …]`` |
 | ``_observe()``           | a fresh observation ``[N, …]``, or a dict of such arrays |
@@ -13,7 +13,6 @@ A user model subclasses `VectorEnv` and writes only what is particular to it (de
 | ``_clock()``             | (time ``[N]`` int64, limit or 0), what truncates: steps and ``horizon`` unless overridden |
 | ``_oracle()``            | the action ``[N, …]`` of the best policy that knows the hidden state, or None |
 """
-import dataclasses
 import importlib
 from typing import Any, ClassVar
 
@@ -24,37 +23,12 @@ from gymnasium.vector.utils import batch_space
 
 from .actions import valid_actions
 from .clock import arrive, tick
+from .params import check_params
 
 SPLIT_SIZE = 2**29                 # users of each split: training, validation and test users never overlap
 SPLITS = {"train": 0, "validation": SPLIT_SIZE, "test": 2 * SPLIT_SIZE}      # first user of each split
 
 _LIFE = ("user", "visits", "session", "t", "done")        # the state every model has
-
-
-def param(default, low=None, high=None, choices=None):
-    """A field of a parameter dataclass with its valid range (inclusive) or its valid values."""
-    return dataclasses.field(default=default, metadata={"low": low, "high": high, "choices": choices})
-
-
-def check_params(cls, given: dict):
-    """Build the parameter dataclass ``cls`` from ``given``; ValueError names the field, the value and what is valid."""
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    for name in given:
-        if name not in fields:
-            raise ValueError(f"unknown parameter '{name}'; valid are: {', '.join(fields)}")
-    for name, value in given.items():
-        meta, default = fields[name].metadata, fields[name].default
-        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-            given = given | {name: (value := float(value))}
-        if type(default) in (bool, int, float, str) and type(value) is not type(default):
-            raise ValueError(f"parameter '{name}' = {value!r} must be a {type(default).__name__}")
-        if meta.get("choices") is not None and value not in meta["choices"]:
-            raise ValueError(f"parameter '{name}' = {value!r} must be one of {', '.join(map(str, meta['choices']))}")
-        low, high = meta.get("low"), meta.get("high")
-        if (low is not None and value < low) or (high is not None and value > high):
-            most = high if high is not None else "inf"
-            raise ValueError(f"parameter '{name}' = {value!r} must lie in [{low}, {most}]")
-    return cls(**given)
 
 
 class VectorEnv(gym.vector.VectorEnv):
@@ -93,7 +67,7 @@ class VectorEnv(gym.vector.VectorEnv):
         self.seed: int | None = None                      # of the coins; the world has params.world_seed
         self.user, self.visits, self.session, self.t = (np.zeros(num_envs, np.int64) for _ in range(4))
         self.done = np.zeros(num_envs, bool)
-        self.state: dict[str, np.ndarray] = self._allocate()
+        self.state: Any = self._allocate()
         _keep_freed_memory(16 * gym.spaces.flatdim(self.single_observation_space) * num_envs)
 
     # what a model writes ------------------------------------------------------------------------------------------
@@ -103,8 +77,8 @@ class VectorEnv(gym.vector.VectorEnv):
     def _spaces(self):
         raise TypeError(f"{type(self).__name__} does not say what its spaces are")
 
-    def _allocate(self) -> dict[str, np.ndarray]:
-        return {}
+    def _allocate(self):
+        return ()
 
     def _begin(self, rows):
         pass
@@ -173,7 +147,7 @@ class VectorEnv(gym.vector.VectorEnv):
         """A copy of everything that changes: `set_state` continues from it bit for bit."""
         life = {name: getattr(self, name).copy() for name in _LIFE}
         return {"seed": self.seed, "chosen": None if self._chosen is None else self._chosen.copy(), **life,
-                **{f"state/{name}": array.copy() for name, array in self.state.items()}}
+                **{f"state/{name}": array.copy() for name, array in _named(self.state).items()}}
 
     def set_state(self, saved: dict[str, Any]):
         """Continue from ``saved``; returns (observation, info) as `reset` does."""
@@ -181,7 +155,7 @@ class VectorEnv(gym.vector.VectorEnv):
         self._chosen = None if saved["chosen"] is None else saved["chosen"].copy()
         for name in _LIFE:
             setattr(self, name, saved[name].copy())
-        for name, array in self.state.items():
+        for name, array in _named(self.state).items():
             array[...] = saved[f"state/{name}"]
         return self._observe(), self._info({})
 
@@ -231,6 +205,11 @@ def _keep_freed_memory(numbers: int) -> None:
     glibc's rule: what is freed goes back to the system, and is paged in anew, unless a larger block was freed before.
     """
     np.empty(min(numbers, 2**22 - 2**10), np.float64)     # the rule looks at blocks below 32 MB
+
+
+def _named(state) -> dict[str, np.ndarray]:
+    """The arrays of a state by name."""
+    return state if isinstance(state, dict) else state._asdict() if state else {}
 
 
 def _first(tree):

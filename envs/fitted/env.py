@@ -21,8 +21,9 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from ..engine.params import param
 from ..engine.rng import combine, kernel, mix, normal, session_key, uniform
-from ..engine.vector import SPLIT_SIZE, SPLITS, VectorEnv, param
+from ..engine.vector import SPLIT_SIZE, SPLITS, VectorEnv
 from . import taste
 from .world import load_world
 

@@ -16,9 +16,9 @@ from ..engine.choice import (
     proportional_cascade,
     take,
 )
+from ..engine.params import param
 from ..engine.rng import integer, kernel, normal, session_key, uniform
 from ..engine.slates import VIEWS
-from ..engine.vector import param
 
 INTEREST, TOPIC, QUALITY, CHOICE, MOVE = range(1, 6)                         # purposes of the coins
 CHOICES = ("proportional", "mnl", "exponential_cascade", "proportional_cascade")

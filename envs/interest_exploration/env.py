@@ -25,9 +25,10 @@ import numpy as np
 from gymnasium.spaces import Box, Dict
 
 from ..engine.choice import multinomial_logit, take
+from ..engine.params import param
 from ..engine.rng import kernel, normal, session_key, uniform
 from ..engine.slates import VIEWS, SlateView
-from ..engine.vector import VectorEnv, param
+from ..engine.vector import VectorEnv
 
 TYPE, AFFINITY, GROUP, QUALITY, CHOICE = range(1, 6)                         # purposes of the coins
 HALF = 5.0                                       # counts n are shown as n / (n + HALF)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..engine.params import param
 from ..engine.rng import integer, kernel, normal, session_key, uniform
-from ..engine.vector import param
 
 TYPE, TASTE, CLICK, PLEASED, LEAVE, RETURN, MOOD = range(1, 8)               # purposes of the coins
 HISTORY = 5.0                                    # likes and skips are shown as count / (count + HISTORY)

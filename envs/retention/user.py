@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..engine.params import param
 from ..engine.rng import integer, kernel, session_key, uniform
-from ..engine.vector import param
 from ..ladder.user import LEAVE, PLEASED, RETURN, TYPE, read_slate
 
 

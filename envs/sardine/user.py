@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..engine.params import param
 from ..engine.rng import integer, kernel, session_key, uniform
-from ..engine.vector import param
 
 TOPICS, INTEREST, FIRST_SLATE, FIRST_CLICK, CLICK = range(1, 6)              # purposes of the coins
 FEWEST, MOST = 3, 5                                                          # topics a user is interested in

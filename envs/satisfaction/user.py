@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..engine.params import param
 from ..engine.rng import kernel, normal_pair, session_key, uniform
-from ..engine.vector import param
 
 SENSITIVITY, START, CLICKBAIT, NOISE = range(1, 5)                           # purposes of the coins
 LEVELS = 21                                      # clickbait 0, 0.05, …, 1 of the level view

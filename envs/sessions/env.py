@@ -24,9 +24,10 @@ from functools import cached_property
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
+from ..engine.params import param
 from ..engine.rng import kernel, normal, session_key, uniform
 from ..engine.solver import TabularMDP
-from ..engine.vector import VectorEnv, param
+from ..engine.vector import VectorEnv
 from .planner import Planner, after, user_table
 
 INTEREST, BELIEF, CLICK = 1, 2, 3                # purposes of the coins

@@ -27,9 +27,10 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
 from ..engine.choice import NOTHING, multinomial_proportional, take
+from ..engine.params import param
 from ..engine.rng import integer, kernel, session_key, uniform
 from ..engine.solver import TabularMDP, evaluate
-from ..engine.vector import VectorEnv, param
+from ..engine.vector import VectorEnv
 from ..tabular.problems import scaled
 from .planner import plan_slates, slate_table
 

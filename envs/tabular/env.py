@@ -16,9 +16,10 @@ from functools import cached_property
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
+from ..engine.params import param
 from ..engine.rng import kernel, session_key, uniform
 from ..engine.solver import TabularMDP, backward_induction, evaluate
-from ..engine.vector import VectorEnv, param
+from ..engine.vector import VectorEnv
 from . import problems
 
 START, OUTCOME = 1, 2                            # purposes of the coins
