@@ -19,8 +19,8 @@ import yaml  # noqa: E402
 from custom_algos import find_algorithm  # noqa: E402
 from custom_algos.core import make_config  # noqa: E402
 from custom_algos.rollout import begin, collect, make_rng  # noqa: E402
-from platform.experiment.model import shipped  # noqa: E402
-from platform.run.workers import make_env, one_thread  # noqa: E402
+from platform.experiment.reading import shipped  # noqa: E402
+from platform.trial.build import make_env, one_thread  # noqa: E402
 
 USERS, BUDGET = 128, 1_000_000                             # env steps, over which the step size falls to 0
 

@@ -24,7 +24,9 @@ from rich.table import Table
 from custom_algos import find_algorithm
 from custom_algos.core import make_config
 from custom_algos.rollout import begin, collect, make_rng
-from platform.run.workers import Fleet, LocalFleet, Spec, make_algorithm, make_env, one_thread
+from platform.run.fleet import Fleet, LocalFleet
+from platform.trial.build import make_algorithm, make_env, one_thread
+from platform.trial.trial import Spec
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import training

@@ -46,7 +46,7 @@ def experiments(folder: Path) -> dict[str, list[str]]:
 
 
 def _write(written: Path) -> None:
-    from platform.experiment.model import Loader, shipped
+    from platform.experiment.reading import Loader, shipped
 
     written.mkdir(parents=True)
     for name, path in shipped().items():
@@ -65,7 +65,7 @@ def pairs():
     import envs
     from custom_algos import ALGORITHMS, find_algorithm
     from custom_algos.core import make_config
-    from platform.run.workers import make_env
+    from platform.trial.build import make_env
 
     of_env, of_algorithm = collections.Counter(), collections.Counter()
     for env_id in envs.MODELS:

@@ -11,7 +11,7 @@ import numpy as np
 from custom_algos import find_algorithm
 from custom_algos.core import make_config
 from custom_algos.rollout import begin, collect, make_rng
-from platform.run.workers import make_env
+from platform.trial.build import make_env
 
 SIMULATORS = (                                            # id, parameters, goal in user-steps/s
     ("recloop/CartPole-v1", {}, 40e6), ("recloop/Pendulum-v1", {}, 15e6),

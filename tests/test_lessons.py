@@ -6,9 +6,9 @@ from custom_algos import find_algorithm
 from custom_algos.core import make_config
 from custom_algos.rollout import train
 from platform import tune
-from platform.experiment import model as experiment
+from platform.experiment import reading as experiment
 from platform.judge import evaluation
-from platform.run.workers import make_env, one_thread
+from platform.trial.build import make_env, one_thread
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +17,7 @@ def trained(name, label, seed, users, steps):
     """The learner of one row of a shipped experiment after ``steps`` env steps."""
     one_thread()
     e = experiment.read(name)
-    entry = next(entry for entry in e.algorithms if experiment.label(entry) == label)
+    entry = next(entry for entry in e.algorithms if entry.shown == label)
     env, found = make_env(e.env.id, e.env.params, users), find_algorithm(entry.name)
     learner = found(env.single_observation_space, env.single_action_space, make_config(found, entry.params), seed,
                     getattr(env, "items", None))

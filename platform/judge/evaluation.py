@@ -10,13 +10,18 @@ import numpy as np
 
 from custom_algos.bandits.fixed import Random
 from custom_algos.offline.fqe import probabilities
-from custom_algos.rollout import begin, evaluate, make_rng, repeated, shows_slates
+from custom_algos.rollout import evaluate, make_rng, repeated, shows_slates
 from envs.engine.vector import SPLITS
 
-from ..run.workers import is_ours, make_env, stable_seed
+from ..trial.build import Task, is_ours, make_env, stable_seed, task_of
 
 BLOCK = 100                                               # users of a block, where all users are different people
 BLOCKS = 20                                               # blocks, where several users stand for one person of a log
+
+
+def held_out(env_id: str, env_params: dict, users: int):
+    """An environment of ``users`` users for evaluation, which is made once a process."""
+    return _env(env_id, json.dumps(env_params), users)
 
 
 @lru_cache(maxsize=64)
@@ -28,20 +33,20 @@ def _blocks(env_id, env_params, split, users):
     """(block number, environment, reset seed, user ids) of every block.
 
     Blocks are what intervals are made of, so no person may stand in two of them: users drawn from the same person of
-    a log (``env.person``) share a block.
+    a log share a block.
     """
     ids = SPLITS[split] + np.arange(users) if is_ours(env_id) else np.arange(users)
     cuts = np.arange(BLOCK, users, BLOCK)
-    person = getattr(_env(env_id, json.dumps(env_params), 1), "person", None)
-    if person is not None:
-        who = person(ids)
+    log = task_of(env_id, env_params).knows.log
+    if log is not None:
+        who = log.person(ids)
         order = np.argsort(who, kind="stable")
         ids, who = ids[order], who[order]
         starts = np.flatnonzero(np.diff(who)) + 1                           # where another person begins
         wanted = np.arange(1, BLOCKS) * users / BLOCKS
         cuts = np.unique(starts[np.searchsorted(starts, wanted).clip(0, len(starts) - 1)]) if len(starts) else starts
     for block, part in enumerate(np.split(ids, cuts)):
-        env = _env(env_id, json.dumps(env_params), len(part))
+        env = held_out(env_id, env_params, len(part))
         yield block, env, stable_seed(env_id, split, block), part if is_ours(env_id) else None
 
 
@@ -51,9 +56,9 @@ def score(env_id: str, env_params: dict, policy, split: str, users: int,
 
     Where the environment can compute the return of a policy exactly, that is the one row (a session of every user).
     """
-    one = _env(env_id, json.dumps(env_params), 1)
-    if hasattr(one, "random_return"):
-        return [{"block": 0, "users": users, "return_sd": 0.0, "exact": True, **exactly(one, policy, explore)}]
+    task = task_of(env_id, env_params)
+    if task.knows.exact:
+        return [{"block": 0, "users": users, "return_sd": 0.0, "exact": True, **exactly(task, policy, explore)}]
     rows = []
     for block, env, seed, ids in _blocks(env_id, env_params, split, users):
         result = evaluate(env, policy, seed, make_rng(seed), ids, explore)
@@ -65,48 +70,29 @@ def score(env_id: str, env_params: dict, policy, split: str, users: int,
     return rows
 
 
-def exactly(env, policy, explore: bool = False) -> dict[str, float]:
+def exactly(task: Task, policy, explore: bool = False) -> dict[str, float]:
     """``return_mean``: the exact expected return of ``policy``, its dice included (None: of the optimum).
 
     Of slates also ``repeated``, the share of places whose item stands there already, over states and not over visits.
     """
+    exact = task.knows.exact
+    if exact is None:
+        raise ValueError(f"{task.env} does not know exact returns")
     if policy is None:
-        return {"return_mean": env.optimal_return()}
+        return {"return_mean": exact.optimal_return()}
     if type(policy) is Random:
-        return {"return_mean": env.random_return()}
+        return {"return_mean": exact.random_return()}
     found = {}
 
     def act(obs):
         action, log_prob = policy.act(obs, make_rng(stable_seed("exact")), explore)
-        if shows_slates(env):
+        if shows_slates(task.env):
             found["repeated"] = float(repeated(action).mean())
-        tosses = hasattr(env, "mdp") and not (np.asarray(log_prob) == 0.0).all()
+        tosses = exact.mixed and not (np.asarray(log_prob) == 0.0).all()
         return probabilities(policy, obs, explore=explore) if tosses else action
-    return {"return_mean": env.exact_return(act), **found}
+    return {"return_mean": exact.policy_return(act), **found}
 
 
 def mean_return(rows: list[dict[str, float]]) -> float:
     """The mean over users of the rows of `score`."""
     return float(np.average([row["return_mean"] for row in rows], weights=[row["users"] for row in rows]))
-
-
-def story(env_id: str, env_params: dict, policy, users: int = 3, shown: int = 10) -> list[list[dict]]:
-    """What the first ``users`` test users are shown: the first ``shown`` items of their session, in order.
-
-    Only for environments that name their items; the hidden P(like) comes along for the reader of the report.
-    """
-    env = _env(env_id, json.dumps(env_params), users)
-    seed = stable_seed(env_id, "story")
-    obs, mask = begin(env, seed, users=SPLITS["test"] + np.arange(users))
-    rng = make_rng(seed)
-    lists: list[list[dict]] = [[] for _ in range(users)]
-    titles = env.item_names()
-    for _ in range(shown):
-        action = env.oracle() if policy is None else policy.act(obs, rng, False, mask)[0]
-        obs, reward, _, _, info = env.step(action)
-        mask = info.get("action_mask")
-        kinds = env.describe_items(action)
-        for n in range(users):
-            lists[n].append({"title": titles[action[n]], "genres": kinds[n],
-                             "probability": float(info["expected_reward"][n]), "liked": bool(reward[n] > 0)})
-    return lists

@@ -9,29 +9,34 @@ from custom_algos.core import Algorithm, make_config
 from envs.engine import solver
 from envs.tabular.problems import read_map
 
+from ..experiment.model import Experiment
+from ..trial.build import Task, task_of
+from ..trial.trial import Trial
 
-def gap(env, algorithm: Algorithm) -> dict[str, float]:
+
+def gap(task: Task, algorithm: Algorithm) -> dict[str, float]:
     """``train/q_gap``: the largest and ``train/q_gap_mean`` the mean |Q − Q*| over reachable states and actions.
 
     Q* is that of the learner's own discount.  Empty for learners that have no action values or no fixed point.
     """
-    gamma = getattr(algorithm.config, "gamma", None)
-    if gamma is None or not hasattr(algorithm, "action_values"):
+    exact, gamma = task.knows.exact, getattr(algorithm.config, "gamma", None)
+    if not (exact and exact.mdp and exact.encode) or gamma is None or not hasattr(algorithm, "action_values"):
         return {}
-    best, live = answers(env, gamma)
+    best, live = answers(exact.mdp, gamma)
     if best is None:
         return {}
-    wrong = np.abs(algorithm.action_values(env.encode(np.arange(len(live)))) - best)[live]
+    wrong = np.abs(algorithm.action_values(exact.encode(np.arange(len(live)))) - best)[live]
     return {"train/q_gap": float(wrong.max()), "train/q_gap_mean": float(wrong.mean())}
 
 
+
 @lru_cache(maxsize=4)
-def answers(env, gamma: float):
+def answers(mdp: solver.TabularMDP, gamma: float):
     """(``Q* [S, A]`` for this discount, or None where values do not settle; the `reachable` states ``[S]``)."""
     try:
-        return solver.value_iteration(env.mdp, gamma, tolerance=1e-9), reachable(env.mdp)
+        return solver.value_iteration(mdp, gamma, tolerance=1e-9), reachable(mdp)
     except ValueError:
-        return None, reachable(env.mdp)
+        return None, reachable(mdp)
 
 
 def reachable(mdp: solver.TabularMDP) -> np.ndarray:
@@ -45,37 +50,43 @@ def reachable(mdp: solver.TabularMDP) -> np.ndarray:
         found = after
 
 
-def learnt_map(env, algorithm: Any) -> dict[str, Any] | None:
-    """What a learner makes of every cell of a GridWorld, for the report's picture; None where there is no map."""
-    if not has_map(env):
-        return None
-    return grid_map(env, algorithm.action_values(env.encode(np.arange(len(env.mdp.start)))))
+def table(trial: Trial, policy: Any) -> list[dict[str, Any]]:
+    """What a learner makes of every cell of a GridWorld, as one row; none where there is no map, or no values."""
+    exact = task_of(trial.spec.env_id, trial.spec.env_params).knows.exact
+    if exact is None or exact.grid is None or not hasattr(policy, "action_values"):
+        return []
+    assert exact.mdp and exact.encode
+    return [grid_map(exact.grid, policy.action_values(exact.encode(np.arange(len(exact.mdp.start)))))]
 
 
-def optimal_map(env) -> dict[str, Any] | None:
-    """The same of the optimum that knows the step, at the first one."""
-    return grid_map(env, env.plan[0]) if has_map(env) else None
-
-
-def has_map(env) -> bool:
-    return hasattr(env, "mdp") and getattr(env.params, "problem", "") in ("grid", "frozen_lake", "cliff")
-
-
-def grid_map(env, q) -> dict[str, Any]:
-    """max_a Q and the greedy action of every cell, from ``q [S, A]``."""
-    return {"rows": ["".join(row) for row in read_map(env.params.map)], "problem": env.params.problem,
+def grid_map(grid: tuple[str, str], q: np.ndarray) -> dict[str, Any]:
+    """max_a Q and the greedy action of every cell, from ``q [S, A]``; ``grid`` is (map, problem)."""
+    return {"rows": ["".join(row) for row in read_map(grid[0])], "problem": grid[1],
             "value": q.max(axis=1).tolist(), "action": q.argmax(axis=1).tolist()}
 
 
-def soft_optima(e, env) -> dict[str, float]:
+def known(e: Experiment, task: Task) -> dict[str, Any]:
+    """What is known of the problem beforehand: Lai & Robbins' constant, the optimum's map at the first step, and the
+    optima of agents that go on exploring."""
+    exact, found = task.knows.exact, dict[str, Any]()
+    if task.knows.lai_robbins and (slope := task.knows.lai_robbins()) is not None:
+        found["lai_robbins"] = slope
+    if exact and exact.mdp:
+        best = grid_map(exact.grid, exact.plan()[0]) if exact.grid and exact.plan is not None else None
+        found |= {"soft_optima": soft_optima(e, task), "optimum": best}
+    return found
+
+
+def soft_optima(e: Experiment, task: Task) -> dict[str, float]:
     """{ε: return of a session of the best policy that explores with it} for every ε an algorithm ends with."""
-    found = {}
+    exact, found = task.knows.exact, {}
+    assert exact and exact.mdp
     for entry in e.algorithms:
         if entry.rllib or any(isinstance(value, dict) for value in entry.params.values()):
             continue
         config = make_config(find_algorithm(entry.name), entry.params)
         epsilon = getattr(config, "epsilon_end", None)
         if epsilon:
-            q = solver.backward_induction(env.mdp, env.horizon, epsilon=epsilon)
-            found[f"{epsilon:g}"] = float(env.mdp.start @ solver.soft_value(q[0], epsilon))
+            q = solver.backward_induction(exact.mdp, task.env.horizon, epsilon=epsilon)
+            found[f"{epsilon:g}"] = float(exact.mdp.start @ solver.soft_value(q[0], epsilon))
     return found

@@ -57,6 +57,14 @@ class Tally:
         return [{"block": 0, "users": 1, "seed": seed * self.runs + run, "return_mean": float(value)}
                 for run, value in enumerate(self.score(measure))]
 
+    def regret_rows(self) -> list[dict[str, float]]:
+        """A row for every mark of the regret's curve."""
+        return [{"runs": self.runs, "t": t, "mean": mean, "sd": sd, "high": high} for t, mean, sd, high in self.curve]
+
+    def shown_rows(self) -> list[dict[str, int]]:
+        """A row for every action that was counted."""
+        return [{"action": action, "count": count} for action, count in enumerate(self.shown.tolist())]
+
     def state(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("steps", "reward", "regret", "shown", "curve")}
 

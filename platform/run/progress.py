@@ -1,9 +1,8 @@
-"""What the user sees while a race runs, and the two files that grow with it: curves.jsonl and done.jsonl.
+"""What the user sees while a race runs, and the two files that grow with it: curves.jsonl and tables.jsonl.
 
 A live table in a terminal, plain lines elsewhere.  The files are appended line by line and flushed, so a killed run
 loses at most a half-written last line, which the readers pass over.
 """
-import json
 import math
 import time
 from pathlib import Path
@@ -12,6 +11,9 @@ from ray import tune
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+
+from ..trial.trial import Trial
+from .folder import append
 
 PLAIN_EVERY = 5.0                                         # seconds between plain lines
 
@@ -39,28 +41,31 @@ class Progress(tune.Callback):
         return {name: value for name, value in vars(self).items() if name not in ("console", "live")}
 
     def on_trial_start(self, iteration, trials, trial, **info):
-        spec = trial.config["trial"]
-        self.rows.setdefault(trial.trial_id, {"trial": spec["label"], "seed": spec["seed_number"], "env_steps": 0,
-                                              "budget": spec["budget"], "state": "starting"})
+        ours: Trial = trial.config["trial"]
+        self.rows.setdefault(trial.trial_id, {"trial": ours.row.label, "seed": ours.seed_number, "env_steps": 0,
+                                              "budget": ours.budget, "state": "starting"})
         self._show()
 
     def on_trial_result(self, iteration, trials, trial, result, **info):
-        spec = trial.config["trial"]
-        kept = {key: _plain(value) for key, value in result.items() if key.startswith(("rollout/", "train/", "eval/"))}
-        row = {"trial": f"{spec['label']}/{spec['seed_number']}", "algorithm": spec["label"], "kind": spec["kind"],
-               "stage": spec["stage"], "seed": spec["seed_number"], "iteration": result["training_iteration"],
-               "env_steps": result["env_steps"], "time_s": result["time_s"],
-               "time/env_steps_per_s": _plain(result.get("time/env_steps_per_s")), **kept}
-        if spec["stage"] == "final":
-            append(self.folder / "curves.jsonl", row)
-            if "scores" in result:
-                more = {name: result.get(name) for name in ("story", "estimates", "curve", "shown", "map")}
-                append(self.folder / "done.jsonl", {**row, "scores": result["scores"], **more})
+        ours: Trial = trial.config["trial"]
+        if ours.stage == "final":
+            self._keep(ours, result)
         self.rows.setdefault(trial.trial_id, {}).update(
-            trial=spec["label"], seed=spec["seed_number"], env_steps=result["env_steps"], budget=spec["budget"],
-            rate=row["time/env_steps_per_s"], score=result.get("eval/return_mean"),
+            trial=ours.row.label, seed=ours.seed_number, env_steps=result["env_steps"], budget=ours.budget,
+            rate=result.get("time/env_steps_per_s"), score=result.get("eval/return_mean"),
             state="done" if result.get("done") else "running")
         self._show()
+
+    def _keep(self, ours: Trial, result) -> None:
+        """A line of the curves, and at the end the trial's tables as they are."""
+        kept = {key: _plain(value) for key, value in result.items() if key.startswith(("rollout/", "train/", "eval/"))}
+        at = {"iteration": result["training_iteration"], "env_steps": result["env_steps"]}
+        append(self.folder / "curves.jsonl", {
+            **ours.identity, **at, "time_s": result["time_s"],
+            "time/env_steps_per_s": _plain(result.get("time/env_steps_per_s")), **kept})
+        if "tables" in result:
+            append(self.folder / "tables.jsonl", {"trial": ours.id, **at, "identity": ours.identity,
+                                                  "tables": result["tables"]})
 
     def on_trial_error(self, iteration, trials, trial, **info):
         self.rows.setdefault(trial.trial_id, {"trial": str(trial)})["state"] = "failed"
@@ -98,25 +103,6 @@ class Progress(tune.Callback):
                           f"{rate:,.0f}" if rate and math.isfinite(rate) else "",
                           f"{score:.2f}" if score is not None else "")
         return table
-
-
-def append(path: Path, row: dict) -> None:
-    """One JSON line, on disk before we go on."""
-    with open(path, "a") as file:
-        file.write(json.dumps(row) + "\n")
-        file.flush()
-
-
-def read_lines(path: Path) -> list[dict]:
-    """Every whole line of a file written by `append`; later rows of a trial and iteration replace earlier ones."""
-    rows = {}
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:                       # the last line of a run that was killed
-            continue
-        rows[row["trial"], row["iteration"]] = row
-    return list(rows.values())
 
 
 def _plain(value):

@@ -24,7 +24,9 @@ from ray.tune.registry import register_env
 
 from custom_algos.networks.layers import flat_obs, flat_size
 
-from .workers import make_env
+from ..trial import checkpoint
+from ..trial.build import make_env
+from ..trial.trial import Trial
 
 ALGORITHMS = ("PPO", "APPO", "IMPALA", "DQN", "SAC")
 NEVER = -1e9                                              # logit of an action that is not allowed
@@ -137,27 +139,29 @@ class Baseline:
 
     tally = None                                           # its steps are RLlib's own: nobody counts them run by run
 
-    def __init__(self, trial: dict[str, Any]):
+    def __init__(self, trial: Trial):
         warnings.filterwarnings("ignore")
         logging.getLogger("ray").setLevel(logging.ERROR)
         logging.getLogger("ray.rllib").setLevel(logging.ERROR)
         self.trial, self.wall, self.updates = trial, 0.0, 0
-        users = trial["shards"] * trial["users_per_shard"] // max(1, trial["workers"])
-        env_id, env_params = trial["env_id"], trial["env_params"]
-        config = config_class(trial["name"])
-        config.debugging(seed=trial["seed"], log_level="ERROR")
-        config.env_runners(num_env_runners=trial["workers"], num_envs_per_env_runner=users,
+        spec = trial.spec
+        users = spec.users // max(1, trial.workers)
+        config = config_class(spec.algorithm)
+        config.debugging(seed=spec.seed, log_level="ERROR")
+        config.env_runners(num_env_runners=trial.workers, num_envs_per_env_runner=users,
                            gym_env_vectorize_mode="vector_entry_point")
-        name = f"recloop-{env_id}"
-        register_env(name, lambda c: FlatUsers(make_env(env_id, env_params, c["num_envs"], autoreset="next_step")))
+        name = f"recloop-{spec.env_id}"
+        register_env(name, lambda c: FlatUsers(make_env(spec.env_id, spec.env_params, c["num_envs"],
+                                                        autoreset="next_step")))
         config.environment(name)
         config.learners(num_learners=0)
-        config.training(**trial["params"])
-        probe = FlatUsers(make_env(env_id, env_params, 1))
+        config.training(**spec.params)
+        probe = FlatUsers(make_env(spec.env_id, spec.env_params, 1))
         self.space, self.action_space, self.actions = probe.plain_space, probe.single_action_space, probe.actions
         if self.actions:
-            if trial["name"] != "PPO":
-                raise ValueError(f"RLlib {trial['name']} cannot play {env_id}: it knows no action masks, PPO does")
+            if spec.algorithm != "PPO":
+                raise ValueError(f"RLlib {spec.algorithm} cannot play {spec.env_id}: it knows no action masks, PPO "
+                                 "does")
             config.rl_module(rl_module_spec=RLModuleSpec(module_class=MaskedPPOModule))
         self.algorithm = config.build_algo()
         self.carried = 0                                   # real steps before the last restore
@@ -168,7 +172,7 @@ class Baseline:
 
     def step(self) -> dict[str, Any]:
         before, start = self.env_steps, time.monotonic()
-        mark, result = min(self.trial["budget"], before + self.trial["report_every"]), {}
+        mark, result = min(self.trial.budget, before + self.trial.report_every), {}
         while self.env_steps < mark:
             result = self.algorithm.train()
             self.updates += 1
@@ -189,14 +193,10 @@ class Baseline:
         return _Policy(self.algorithm.get_module(), self.space, self.action_space, self.actions)
 
     def save(self, folder: str) -> None:
-        from ..trial import checkpoint
-
         self.algorithm.save_to_path(folder)
         checkpoint.save(folder, {"env_steps": self.env_steps, "wall": self.wall, "updates": self.updates}, "counters")
 
     def load(self, folder: str) -> None:
-        from ..trial import checkpoint
-
         saved = checkpoint.load(folder, "counters")
         self.algorithm.restore_from_path(str(folder))
         self.carried = 0

@@ -8,8 +8,8 @@ from custom_algos import find_algorithm
 from custom_algos.core import make_config
 from custom_algos.rollout import begin, collect, evaluate, make_rng
 from envs.engine.vector import SPLITS
-from platform.experiment.model import shipped
-from platform.run.workers import make_env, one_thread
+from platform.experiment.reading import shipped
+from platform.trial.build import make_env, one_thread
 
 
 def trained(experiment: str, label: str, watch=lambda batch, share: None, seed: int = 0):

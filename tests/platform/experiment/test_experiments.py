@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from platform import tune
-from platform.experiment import model as experiment
+from platform.experiment import plan
+from platform.experiment import reading as experiment
+from platform.experiment.model import Experiment
 
 SHIPPED = sorted(experiment.shipped().items())
 GOOD = {
@@ -29,9 +31,10 @@ def test_every_shipped_experiment_loads_and_asks_a_question(path):
     e = experiment.read(path)
     assert e.question == first[2:] and e.name
     assert experiment.read(path.stem) == e                # by name, from any directory
-    trials = experiment.trials(e, "final")
-    assert len({(t["label"], t["seed_number"]) for t in trials}) == len(trials)
-    assert experiment.Experiment.model_validate(yaml.safe_load(yaml.safe_dump(e.model_dump()))) == e
+    trials = plan.trials(e, "final")
+    assert len({trial.id for trial in trials}) == len(trials)
+    assert len({plan.folder_name(trial.id) for trial in trials}) == len(trials)
+    assert Experiment.model_validate(yaml.safe_load(yaml.safe_dump(e.model_dump()))) == e
 
 
 def test_the_quickstart_is_there():
@@ -133,7 +136,7 @@ BROKEN = {
     "RLlib's regret": (lambda raw: raw.update(score="regret", algorithms=[{"rllib": "PPO"}]),
                        ["score = 'regret'", "RLlib PPO", "score: session"]),
     "name that is no folder": (change("name", "a/b"), ["name", "'a/b'"]),
-    "unknown reference": (change("reference", "best"), ["reference", "'best'", "ucb, eps, random, popularity"]),
+    "unknown reference": (change("reference", "best"), ["reference", "'best'", "ucb, eps, random"]),
     "popularity without a log": (change("reference", "popularity"), ["reference", "popularity", "log"]),
     "estimates without a log": (change("estimates", ["ips"]), ["estimates", "ips", "log"]),
     "unknown estimate": (change("estimates", ["magic"]), ["estimates", "'magic'", "direct_method"]),
@@ -326,11 +329,11 @@ def test_the_seeds_of_the_trials_are_fresh_and_stable(folder):
     raw = copy.deepcopy(GOOD) | {"seeds": 4}
     raw["algorithms"][1]["params"] = {"epsilon": {"uniform": [0.01, 0.3]}}
     e = experiment.read(write(folder, raw))
-    final, search = experiment.trials(e, "final"), experiment.trials(e, "search")
-    learners = [t["seed"] for t in final if t["budget"]]
-    assert len(set(learners)) == 8 and not set(learners) & {t["seed"] for t in search}       # tuning never sees them
-    assert learners == [t["seed"] for t in experiment.trials(e, "final") if t["budget"]]
-    assert [t["label"] for t in search] == ["eps"] and all(t["test_users"] == 0 for t in search)
+    final, search = plan.trials(e, "final"), plan.trials(e, "search")
+    learners = [t.spec.seed for t in final if t.budget]
+    assert len(set(learners)) == 8 and not set(learners) & {t.spec.seed for t in search}       # tuning never sees them
+    assert learners == [t.spec.seed for t in plan.trials(e, "final") if t.budget]
+    assert [t.row.label for t in search] == ["eps"] and all(t.test_users == 0 for t in search)
 
 
 def test_smoke_makes_it_small(folder):
@@ -397,10 +400,11 @@ def test_foreign_environments_and_foreign_algorithms_can_be_raced(folder, monkey
                   "algorithms": [{"name": "my_package:AlwaysRight", "params": {"push": {"uniform": [0, 1]}}},
                                                               {"name": "a2c"}, {"rllib": "PPO"}]}
     e = experiment.read(write(folder, raw))
-    labels = [t["label"] for t in experiment.trials(e, "final")]
+    labels = [t.row.label for t in plan.trials(e, "final")]
     # nobody knows an oracle here
     assert labels == ["RLlib PPO", "my_package:AlwaysRight", "a2c", "random"]
-    from platform.run.workers import LocalFleet, Spec
+    from platform.run.fleet import LocalFleet
+    from platform.trial.trial import Spec
     (batch, totals), = LocalFleet(Spec("CartPole-v1", {}, "my_package:AlwaysRight", users_per_shard=4)).collect({}, 0,
                                                                                                                 30)
     assert batch.action.shape == (30, 4) and batch.action.all() and batch.obs.shape == (30, 4, 4)
@@ -411,5 +415,34 @@ def test_foreign_environments_and_foreign_algorithms_can_be_raced(folder, monkey
 
 
 def test_a_view_changes_what_a_row_sees_and_nobodys_life():
-    rows = {t["label"]: t["env_params"] for t in experiment.trials(experiment.read("ladder-values"), "final")}
+    rows = {t.row.label: t.spec.env_params for t in plan.trials(experiment.read("ladder-values"), "final")}
     assert rows["q_learning"] == {"observe": "coarse"} and rows["dqn"] == rows["oracle"] == {}
+
+
+# rows and their ids ---------------------------------------------------------------------------------------------------
+def test_rows_have_stable_ids_and_labels_are_for_eyes(folder):
+    raw = GOOD | {"algorithms": [{"name": "ucb"}, {"name": "ucb", "label": "twice"}, {"rllib": "PPO"},
+                                 {"name": "random", "label": "blind"}], "reference": "blind"}
+    e = experiment.read(write(folder, raw))
+    told = plan.describe(e)
+    assert [(r["row"], r["label"], r["role"]) for r in told["rows"]] == [
+        ("ucb", "ucb", "learner"), ("ucb-2", "twice", "learner"), ("rllib-PPO", "RLlib PPO", "rllib"),
+        ("random", "blind", "reference"), ("oracle", "oracle", "bound")]
+    assert (told["reference"], told["random"], told["bound"]) == ("random", "random", "oracle")
+    assert (told["unit"], told["live"], told["users_are_people"]) == ("return", False, True)
+    ids = {trial.id for trial in plan.trials(e, "final")}
+    assert ids == {"ucb/0", "ucb-2/0", "rllib-PPO/0", "random/0", "oracle/0"}
+
+
+@pytest.mark.parametrize("env, word", [("BernoulliBandit", "random"), ("BernoulliBandit", "oracle"),
+                                       ("Logged", "popularity"), ("Logged", "random")])
+def test_the_table_s_own_rows_keep_their_names(env, word, folder, capsys):
+    raw = GOOD | {"env": {"id": f"recloop/{env}-v0"}, "algorithms": [{"name": "thompson", "label": word}]}
+    refuse(capsys, [write(folder, raw)], f"two rows are called '{word}'", "give them different labels")
+
+
+def test_a_label_branches_on_nothing(folder):
+    """The log's policy is known by its role: a learner may be called as it is shown."""
+    raw = GOOD | {"algorithms": [{"name": "thompson", "label": "the log's policy"}]}
+    (trial,) = [t for t in plan.trials(experiment.read(write(folder, raw)), "final") if t.budget]
+    assert trial.row.role == "learner" and trial.row.id == "thompson"

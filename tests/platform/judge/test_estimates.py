@@ -7,7 +7,7 @@ from custom_algos import find_algorithm
 from custom_algos.core import Transition
 from envs import logs
 from platform.judge import estimates
-from platform.run.workers import make_env
+from platform.trial.build import task_of
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +20,15 @@ def shop(tmp_path_factory):
                           "click": (rng.random(rows) < rates[item]).astype(float), "propensity": chances[item]})
     path = tmp_path_factory.mktemp("shop") / "shop.parquet"
     logs.write(logs.from_frame(frame), path)
-    return make_env("recloop/Logged-v0", {"path": str(path), "impressions": 2}, 1)
+    return task_of("recloop/Logged-v0", {"path": str(path), "impressions": 2})
 
 
 def test_the_best_item_is_valued_at_its_rate(shop):
-    popular = find_algorithm("popularity")(shop.single_observation_space, shop.single_action_space, items=shop.items)
-    popular.learn(Transition(**shop.log_batch()))
-    found = estimates.estimate(shop, popular, ["direct_method", "ips", "snips", "doubly_robust"])
-    log = {name: value[0] for name, value in shop.log_batch("test").items()}
+    popular = find_algorithm("popularity")(*shop.spaces, items=shop.knows.catalogue)
+    popular.learn(Transition(**shop.knows.log.batch("train")))
+    rows = estimates.estimate(shop, popular, ["direct_method", "ips", "snips", "doubly_robust"])
+    found = {row["estimator"]: row for row in rows}
+    log = {name: value[0] for name, value in shop.knows.log.batch("test").items()}
     best = log["action"] == 2
     by_hand = {"ips": np.mean(log["reward"] * best / .2), "snips": log["reward"][best].mean()}
     for name, value in by_hand.items():                    # popularity always stands on the third item
@@ -43,7 +44,7 @@ def test_a_row_is_valued_by_a_model_that_never_saw_it(shop):
     """Flipping the rewards of one fold leaves that fold's own model untouched and changes the other fold's."""
     keep = np.arange(40)
     before = estimates._reward_model(shop, keep, 2)
-    rows = shop.world.rows["like"]
+    rows = shop.knows.log.world.rows["like"]
     even = np.arange(len(rows)) % 2 == 0
     kept = rows.copy()
     try:
@@ -51,6 +52,6 @@ def test_a_row_is_valued_by_a_model_that_never_saw_it(shop):
         after = estimates._reward_model(shop, keep, 2)
     finally:
         rows[:] = kept
-    mine = shop.log_order("test")[keep] % 2 == 0
+    mine = shop.knows.log.order("test")[keep] % 2 == 0
     np.testing.assert_array_equal(before[mine], after[mine])
     assert np.abs(before[~mine] - after[~mine]).max() > 0.05

@@ -5,17 +5,20 @@ import pytest
 
 from custom_algos.core import Transition
 from platform import tune
-from platform.experiment import model as experiment
+from platform.experiment import reading
+from platform.experiment.model import Problem
 from platform.judge.online import Tally
 from platform.report import results as report
 from platform.report.charts import pooled
-from platform.run.trainable import Ours
+from platform.run.learner import Learner
 from platform.trial import checkpoint
+from platform.trial.trial import Role, Row, Spec, Trial
 
-TRIAL = {"env_id": "recloop/BernoulliBandit-v0", "env_params": {"means": (0.1, 0.5, 0.9)}, "kind": "ours", "label": "x",
-         "name": "thompson", "params": {"replications": 20}, "from_log": False, "shards": 1, "users_per_shard": 20,
-         "budget": 20 * 200, "report_every": 20 * 100, "learner_threads": 1, "seed": 3, "seed_number": 2,
-         "stage": "final", "workers": 0, "score": "regret", "replications": 20}
+TRIAL = Trial(Row("x", "x", Role.LEARNER, "thompson"),
+              Spec("recloop/BernoulliBandit-v0", {"means": [0.1, 0.5, 0.9]}, "thompson", {"replications": 20}, 3,
+                   users_per_shard=20),
+              seed_number=2, stage="final", budget=20 * 200, report_every=20 * 100, validation_users=20, test_users=20,
+              score="regret", replications=20)
 
 
 def block(action, reward):
@@ -55,7 +58,7 @@ def test_the_truth_counts_where_it_is_known():
 
 
 def test_a_trial_counts_every_run_and_resumes(tmp_path):
-    whole = Ours(TRIAL)
+    whole = Learner(TRIAL)
     whole.step()
     whole.save(str(tmp_path))
     whole.step()
@@ -65,7 +68,7 @@ def test_a_trial_counts_every_run_and_resumes(tmp_path):
     assert whole.tally.shown.sum() == 4000
     gaps = np.array([0.8, 0.4, 0.0])
     assert whole.tally.regret.sum() == pytest.approx(whole.tally.shown @ gaps)
-    half = Ours(TRIAL)
+    half = Learner(TRIAL)
     half.load(str(tmp_path))
     half.step()
     np.testing.assert_array_equal(half.tally.regret, whole.tally.regret)
@@ -125,7 +128,7 @@ def test_a_regret_experiment_from_file_to_page(tmp_path, ray_session, capsys):
 
 
 def test_chapters():
-    assert {"ab-test", "epsilon", "drift"} <= set(experiment.of_chapter(2))
-    with pytest.raises(experiment.Problem, match=r"--chapter 99: has no experiments; valid are: 2"):
-        experiment.of_chapter(99)
+    assert {"ab-test", "epsilon", "drift"} <= set(reading.of_chapter(2))
+    with pytest.raises(Problem, match=r"--chapter 99: has no experiments; valid are: 2"):
+        reading.of_chapter(99)
     assert tune.main(["--chapter", "2", "--out", "somewhere"]) == 2

@@ -84,7 +84,8 @@ import sys
 import numpy as np
 import ray
 from ray.cluster_utils import Cluster
-from platform.workers import Fleet, LocalFleet, Spec
+from platform.run.fleet import Fleet, LocalFleet
+from platform.trial.trial import Spec
 
 spare = int(sys.argv[1])
 spec = Spec("recloop/Logged-v0", {"impressions": 20}, "thompson", {}, 3, shards=4, users_per_shard=8)

@@ -15,16 +15,21 @@ import yaml
 
 from custom_algos.core import tree_map
 from custom_algos.rollout import make_rng
-from platform.experiment import model as experiment
+from platform.experiment import reading
 from platform.judge import evaluation
-from platform.run import progress, race
-from platform.run.trainable import Ours
-from platform.run.workers import Fleet, LocalFleet, Spec
+from platform.run import folder as results
+from platform.run import race
+from platform.run.fleet import Fleet, LocalFleet
+from platform.run.learner import Learner
+from platform.run.workers import Simulator
+from platform.trial.trial import Role, Row, Spec, Trial
 
-TRIAL = {"env_id": "recloop/Logged-v0", "env_params": {"impressions": 20}, "kind": "ours", "label": "x", "params": {},
-         "from_log": False, "shards": 3, "users_per_shard": 16, "budget": 3 * 16 * 40, "report_every": 3 * 16 * 20,
-         "learner_threads": 1, "seed": 11, "seed_number": 0, "stage": "final", "validation_users": 20, "test_users": 20,
-         "tell_story": False, "estimates": [], "score": "session", "replications": 1}
+
+def trial(name, env_id="recloop/Logged-v0", params=None, role=Role.LEARNER, workers=0, shards=3, users_per_shard=16):
+    params = {"impressions": 20} if params is None else params
+    spec = Spec(env_id, params, name, {}, 11, shards, users_per_shard)
+    return Trial(Row("x", "x", role, name), spec, 0, "final", budget=3 * 16 * 40, report_every=3 * 16 * 20,
+                 validation_users=20, test_users=20, workers=workers)
 
 
 def same(a, b):
@@ -35,7 +40,7 @@ def same(a, b):
 
 
 def trained(name, workers):
-    side = Ours({**TRIAL, "name": name, "workers": workers})
+    side = Learner(trial(name, workers=workers))
     reports = [side.step() for _ in range(2)]
     state = side.algorithm.state_dict()
     side.stop()
@@ -65,7 +70,7 @@ def test_a_killed_worker_changes_nothing(ray_session):
     spec = Spec("recloop/Logged-v0", {"impressions": 20}, "thompson", {}, 5, 3, 16)
     results = []
     for fleet in (LocalFleet(spec), Spy(spec, 2)):
-        policy = __import__("platform.run.workers", fromlist=["Simulator"]).Simulator(spec).algorithm.policy_state()
+        policy = Simulator(spec).algorithm.policy_state()
         results.append([fleet.collect(policy, iteration, 10) for iteration in range(5)])
         lost = getattr(fleet, "lost", 0)
         fleet.stop()
@@ -138,8 +143,8 @@ def test_one_table_for_ours_and_rllib(tmp_path, ray_session):
     path.write_text(yaml.safe_dump(rows))
     from rich.console import Console
 
-    e = experiment.read(path)
-    folder = race.run(e, race.new_folder(e, str(tmp_path / "out")), Console(file=open(os.devnull, "w")))
+    e = reading.read(path)
+    folder = race.run(e, results.new_folder(e, str(tmp_path / "out")), Console(file=open(os.devnull, "w")))
     scores = pd.read_parquet(folder / "scores.parquet")
     assert set(scores.algorithm) == {"thompson", "RLlib PPO", "random", "popularity", "oracle"}
     mean = scores.groupby("algorithm").return_mean.mean()
@@ -149,15 +154,14 @@ def test_one_table_for_ours_and_rllib(tmp_path, ray_session):
     users = scores.groupby("algorithm").users.sum()
     assert (users == 40).all()                             # the same held-out users for everybody
     assert json.loads((folder / "calibration.json").read_text())["gain_over_base"] > 0.1
-    assert len(progress.read_lines(folder / "done.jsonl")) == 5
+    assert len(results.read_lines(folder / "tables.jsonl")) == 5
 
 
 def baseline_that_says(env_id, params, *numbers):
     """RLlib's PPO, untrained, with a network that puts out ``numbers`` whatever it sees."""
     from platform.run.rllib import Baseline
 
-    side = Baseline({**TRIAL, "env_id": env_id, "env_params": params, "kind": "rllib", "name": "PPO", "shards": 1,
-                     "users_per_shard": 4, "workers": 0})
+    side = Baseline(trial("PPO", env_id, params, Role.RLLIB, shards=1, users_per_shard=4))
     head = side.algorithm.get_module().pi
     with torch.no_grad():
         for part in head.parameters():
@@ -183,6 +187,6 @@ def test_slates_of_rllib_s_may_repeat_an_item_and_that_is_counted(ray_session, e
     rows = evaluation.score(env_id, params, side.policy, "test", 8)
     assert [row["repeated"] for row in rows] == pytest.approx([2 / 3])
     side.stop()
-    ours = Ours({**TRIAL, "env_id": env_id, "env_params": params, "name": "reinforce", "workers": 0})
+    ours = Learner(trial("reinforce", env_id, params))
     assert evaluation.score(env_id, params, ours.policy, "test", 8)[0]["repeated"] == 0.0
     ours.stop()

@@ -14,8 +14,9 @@ from custom_algos.rollout import begin, collect, make_rng, train
 from envs import logs
 from envs.engine.vector import SPLITS
 
-from ..trial import checkpoint
-from .workers import Spec, make_algorithm, make_env, stable_seed
+from . import checkpoint
+from .build import make_algorithm, make_env, stable_seed
+from .trial import Spec
 
 USERS = 100                                                # at a time
 
@@ -26,8 +27,7 @@ def write_log(path: Path, spec: Spec, env_steps: int, rows: int) -> Algorithm:
     The policy is saved beside ``path``, and so is a second log of as many rows of other users (`held_out`).  The users
     of both logs are training users, none of whom it was trained on.
     """
-    env = make_env(spec.env_id, spec.env_params, USERS)
-    policy = make_algorithm(spec, env)
+    env, policy = make_env(spec.env_id, spec.env_params, USERS), make_algorithm(spec)
     if env_steps:
         train(env, policy, env_steps, spec.seed)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,10 +68,9 @@ def frame_of(batch: Transition) -> pd.DataFrame:
     return pd.DataFrame({name: value.T.reshape(-1) for name, value in columns.items()})
 
 
-def batch_of(log: logs.Log, env) -> Transition:
-    """The log's rows ``[1, rows]`` as a learner on ``env`` expects them; ValueError where they do not fit."""
-    space = env.single_observation_space
-    batch = logs.to_transition_arrays(log, np.arange(env.single_action_space.n))
+def batch_of(log: logs.Log, space, actions) -> Transition:
+    """The log's rows ``[1, rows]`` as a learner with these spaces expects them; ValueError where they do not fit."""
+    batch = logs.to_transition_arrays(log, np.arange(actions.n))
     width = int(np.prod(space.shape)) if space.shape else 1
     if batch["obs"].shape[2] != width:
         raise ValueError(f"{log.path}: has {batch['obs'].shape[2]} columns obs_*, {space} needs {width}")
@@ -80,8 +79,8 @@ def batch_of(log: logs.Log, env) -> Transition:
     return Transition(**batch)
 
 
-def load_policy(path: str | Path, spec: Spec, env) -> Algorithm:
+def load_policy(path: str | Path, spec: Spec) -> Algorithm:
     """The policy that `write_log` saved beside its log."""
-    policy = make_algorithm(spec, env)
+    policy = make_algorithm(spec)
     policy.load_policy_state(checkpoint.load(Path(path).with_suffix("")))
     return policy

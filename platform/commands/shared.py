@@ -1,0 +1,40 @@
+"""What commands share: flags that mean the same everywhere, and how a problem ends a command."""
+import argparse
+import sys
+from collections.abc import Callable
+
+FLAGS: dict[str, dict] = {
+    "experiment": {"nargs": "?", "help": "a YAML file, or the name of a shipped one (recloop list)"},
+    "--set": {"action": "append", "default": [], "metavar": "KEY=VALUE",
+              "help": "override, e.g. algorithms.a2c.gamma=0.95"},
+    "--data": {"metavar": "FILE", "help": "an interaction log (Parquet or CSV) instead of the default one"},
+    "--columns": {"nargs": "+", "default": [], "metavar": "OURS=THEIRS",
+                  "help": "names of the log's columns, e.g. item=movieId click=liked"},
+    "--smoke": {"action": "store_true", "help": "one seed, a few steps: does it run at all?"},
+    "--address": {"help": "a running Ray cluster, e.g. auto"},
+    "--out": {"metavar": "DIR", "help": "results folder (default: results/NAME/TIME)"},
+    "--verbose": {"action": "store_true", "help": "tracebacks in full"},
+}
+
+
+def parser(verb: str, does: str, flags: list[str], epilog: str = "") -> argparse.ArgumentParser:
+    """The parser of ``recloop verb`` with the named shared flags."""
+    made = argparse.ArgumentParser(prog=f"recloop {verb}", description=does, epilog=epilog,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    for flag in flags:
+        made.add_argument(flag, **FLAGS[flag])
+    return made
+
+
+def status_of(run: Callable[[], int]) -> int:
+    """The exit status of a command: its own, 2 with one message where something must be mended, 130 after Ctrl-C."""
+    from ..experiment.model import Problem
+
+    try:
+        return run()
+    except Problem as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; continue with --resume", file=sys.stderr)
+        return 130

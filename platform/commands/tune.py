@@ -1,0 +1,122 @@
+"""``recloop tune [EXPERIMENT]``: run an experiment, print the answer, write the report."""
+import os
+from pathlib import Path
+
+from . import shared
+
+EPILOG = """exit status: 0 all trials finished, 1 a trial failed, 2 something to mend before it can run.
+examples:
+  recloop tune                                  the quickstart
+  recloop tune --data my_log.parquet            the same race on users fitted to your log
+  recloop tune movies --set algorithms.a2c.gamma=0.95
+  recloop tune --resume results/quickstart/2026-01-31-120000
+`python -m platform.tune` is the same command."""
+RLLIB_RATE = 3_000                                        # env steps/s of RLlib's PPO: quickstart.yaml, one quiet core
+
+
+def parser():
+    """The command line."""
+    p = shared.parser("tune", "Race recommenders on simulated users.",
+                      ["experiment", "--set", "--data", "--smoke", "--address", "--out", "--verbose"], EPILOG)
+    p.add_argument("--resume", metavar="RUN", help="continue the run in this results folder")
+    p.add_argument("--chapter", type=int, metavar="N", help="run every shipped experiment of chapter N of docs/path")
+    p.add_argument("--figures", metavar="DIR", help="also write the figures (SVG) and the leaderboard (Markdown) here")
+    p.add_argument("--dry-run", action="store_true", help="the same as: recloop check EXPERIMENT")
+    p.add_argument("--list", action="store_true", help="the same as: recloop list")
+    return p
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Everything the command does; returns the exit status."""
+    args = parser().parse_args(arguments)
+    if args.list:
+        from .list import list_all
+
+        return list_all()
+    return shared.status_of(lambda: _chapter(args) if args.chapter is not None else _run(args))
+
+
+def _chapter(args) -> int:
+    from ..experiment.model import Problem
+    from ..experiment.reading import of_chapter
+
+    if args.experiment or args.resume or args.out or args.data:
+        raise Problem("--chapter runs several experiments: leave out EXPERIMENT, --resume, --out and --data")
+    worst = 0
+    for name in of_chapter(args.chapter):
+        args.experiment = name
+        worst = max(worst, _run(args))
+        print()
+    return worst
+
+
+def _run(args) -> int:
+    from ..experiment import checks, plan
+    from ..run import cluster, folder
+    from . import check
+
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+    e = _experiment(args)
+    resources = f"{1 + e.resources.workers} CPUs a trial, on the cluster"
+    if not args.address:
+        resources = checks.check_resources(e, args.experiment or "quickstart", checks.cpus(e))
+    trials = plan.trials(e, "final")
+    if args.dry_run:
+        return check.dry_run(e, trials, resources)
+    if args.address:
+        cluster.reachable(args.address)
+    where = Path(args.resume).resolve() if args.resume else folder.new_folder(e, args.out)
+    return _race(e, trials, resources, where, args)
+
+
+def _experiment(args):
+    from ..experiment import reading
+    from ..experiment.model import Problem
+    from ..run.folder import saved_experiment
+
+    if not args.resume:
+        return reading.read(args.experiment or "quickstart", args.set, args.data, args.smoke)
+    if args.experiment or args.set or args.data or args.out or args.smoke:
+        raise Problem("--resume continues a run as it was: leave out EXPERIMENT, --set, --data, --out and --smoke")
+    return saved_experiment(args.resume)
+
+
+def _race(e, trials, resources: str, where: Path, args) -> int:
+    from rich.console import Console
+
+    from ..report import terminal
+    from ..run import race
+    from ..run.tuning import Failed
+
+    console = Console(highlight=False)
+    introduce(console, e, trials, resources, where)
+    status = 0
+    try:
+        race.run(e, where, console, args.address)
+    except Failed as failed:
+        console.print(f"[red]some trials failed[/red]; the rest is reported.\n{failed}", markup=True, soft_wrap=True)
+        status = 1
+    return max(status, terminal.conclude(console, where, args.verbose, args.figures))
+
+
+def introduce(console, e, trials, resources: str, where: Path) -> None:
+    """What is going to be run."""
+    from ..trial.build import task_of
+    from ..trial.trial import Role
+
+    learners = sorted({trial.row.label for trial in trials if trial.row.role.races})
+    console.print(f"[bold]{e.question or e.name}[/bold]")
+    runs, session = e.population.replications, e.score == "session"
+    exact = task_of(e.env.id, e.env.params).knows.exact is not None
+    judge = "exactly, by dynamic programming" if exact else f"on {e.population.eval_users:,} held-out users"
+    console.print(f"{len(trials)} trials: {', '.join(learners)} × {e.seeds} seeds"
+                  + (f" × {runs:,} independent runs" if runs > 1 else "")
+                  + (", and random, today's policy and the bounds once" if session else ""))
+    console.print(f"budget: {e.budget.env_steps:,} real env steps a trial on {e.env.id}; "
+                  f"{e.population.users} users at a time; "
+                  + (f"scored {judge}" if session
+                     else f"scored by the {'regret' if e.score == 'regret' else 'expected reward'} while learning"))
+    if any(trial.row.role is Role.RLLIB and trial.row.algorithm == "PPO" for trial in trials):
+        console.print(f"          set by the slowest row: RLlib's PPO makes about {RLLIB_RATE:,} env steps/s on one "
+                      f"core, {e.budget.env_steps / RLLIB_RATE:.0f} s a seed")
+    console.print(f"resources: {resources}\nresults: {where}", soft_wrap=True)

@@ -1,0 +1,151 @@
+"""From a YAML file to an `Experiment`: defaults and overrides; what is wrong is named with file, key and value."""
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from .checks import check
+from .model import Budget, Experiment, Problem
+from .names import among, hint
+
+HERE = Path(__file__).resolve().parents[2] / "tune_configs"
+
+
+class Loader(yaml.SafeLoader):
+    """YAML as people write it: 1e-3 is a number, and a key that is there twice is a mistake."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for key in keys if keys.count(key) > 1 and key != "<<"), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"key '{twice}' is there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+Loader.add_implicit_resolver("tag:yaml.org,2002:float",
+                             re.compile(r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)[eE][-+]?[0-9]+$"),
+                             list("-+.0123456789"))
+
+
+def shipped() -> dict[str, Path]:
+    """The experiments that come with the project, by name."""
+    return {path.stem: path for path in sorted(HERE.glob("*.yaml"))}
+
+
+def of_chapter(number: int) -> list[str]:
+    """The shipped experiments of one chapter of the path, in the order of their files' names; `Problem` if none."""
+    chapters = {name: (yaml.load(path.read_text(), Loader) or {}).get("chapter", 0) for name, path in shipped().items()}
+    found = [name for name, chapter in chapters.items() if chapter == number]
+    if not found:
+        raise Problem(f"--chapter {number}: has no experiments; valid are: "
+                      f"{', '.join(map(str, sorted(set(chapters.values()) - {0})))}")
+    return found
+
+
+def read(file: str | Path, overrides: Sequence[str] = (), data: str | None = None, smoke: bool = False) -> Experiment:
+    """Load, override (``a.b=c``), and check everything that can be checked without Ray; raises `Problem`."""
+    path = shipped().get(str(file), Path(file))
+    raw = _load(path)
+    for override in overrides:
+        _override(raw, override, path)
+    if data:
+        _override(raw, "env.params.path=", path, str(Path(data).resolve()))
+    try:
+        experiment = Experiment.model_validate(raw)
+    except ValidationError as error:
+        raise Problem("\n".join(_explain(path, raw, e) for e in error.errors())) from None
+    given = experiment.env.params.get("path")             # trials run in other folders: make a relative path absolute
+    if isinstance(given, str) and given and not os.path.isabs(given):
+        beside = [Path.cwd() / given, path.parent / given]
+        experiment.env.params["path"] = str(next((p for p in beside if p.exists()), beside[0]).resolve())
+    if smoke:
+        experiment = _smoke(experiment)
+    check(experiment, str(path))
+    return experiment
+
+
+def _load(path: Path) -> dict:
+    """The file as a mapping; its first comment is the question."""
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise Problem(f"{path}: cannot be read ({error.strerror}); shipped experiments: {', '.join(shipped())}"
+                      + hint(str(path), shipped())) from None
+    except UnicodeDecodeError:
+        raise Problem(f"{path}: cannot be read (not a text file); shipped experiments: "
+                      + ", ".join(shipped())) from None
+    try:
+        raw = yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        raise Problem(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise Problem(f"{path}: an experiment is a mapping with the keys {', '.join(Experiment.model_fields)}")
+    first = text.lstrip().splitlines()[0]
+    raw.setdefault("question", first.lstrip("# ").strip() if first.startswith("#") else "")
+    return raw
+
+
+def _smoke(e: Experiment) -> Experiment:
+    return e.model_copy(update={
+        "seeds": 1, "budget": Budget(env_steps=min(e.budget.env_steps, 8 * e.population.users), reports=1),
+        "population": e.population.model_copy(update={"eval_users": 20, "validation_users": 10}),
+        "search": e.search.model_copy(update={"trials": 1})})
+
+
+def _override(raw: dict, override: str, path, text: str | None = None) -> None:
+    """Set one key of the raw mapping, from ``a.b=c`` (or to ``text`` as it stands)."""
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise Problem(f"--set {override}: write --set key.subkey=value")
+    try:
+        value = text if text is not None else yaml.load(value, Loader)
+    except yaml.YAMLError:
+        raise Problem(f"--set {override}: {value!r} is not valid YAML") from None
+    node: Any = raw
+    parts = key.split(".")
+    if parts[0] == "algorithms" and len(parts) > 2:       # algorithms.a2c.gamma: by label or name
+        listed = raw.get("algorithms")
+        rows = listed if isinstance(listed, list) else []
+        node = next((row for row in rows if isinstance(row, dict) and parts[1] in label_options(row)), None)
+        if node is None:
+            names = [label_options(row)[0] for row in rows if isinstance(row, dict)]
+            raise Problem(f"--set {override}: no algorithm '{parts[1]}' in {path}; {among(parts[1], names)}")
+        parts = (["params"] if parts[2] != "params" else []) + parts[2:]
+    for part in parts[:-1]:
+        if node.get(part) is None:
+            node[part] = {}
+        node = node[part]
+        if not isinstance(node, dict):
+            raise Problem(f"--set {override}: '{part}' in {path} has no sub-keys")
+    node[parts[-1]] = value
+
+
+def label_options(row: dict) -> list[str]:
+    """The names by which an algorithm's row can be called."""
+    return [str(row[key]) for key in ("label", "name", "rllib") if row.get(key)] or ["?"]
+
+
+def _explain(path, raw, error) -> str:
+    """One line for one of pydantic's complaints: file, key, value, what is valid."""
+    where, key = error["loc"], ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        model: type[BaseModel] = Experiment
+        for part in where[:-1]:
+            if isinstance(part, str):
+                kind = model.model_fields[part].annotation
+                model = next((a for a in (kind, *getattr(kind, "__args__", ())) if isinstance(a, type)
+                              and issubclass(a, BaseModel)), model)
+        valid = list(model.model_fields)
+        return f"{path}: unknown key '{key}' = {error['input']!r}; {among(str(where[-1]), valid)}"
+    if error["type"] == "missing":
+        return f"{path}: key '{key}' is missing"
+    if error["type"] in ("model_type", "dict_type", "list_type"):
+        valid_form = "a list" if error["type"] == "list_type" else "a mapping (key: value)"
+        return f"{path}: {key} = {error['input']!r}: must be {valid_form}"
+    return f"{path}: {key} = {error['input']!r}: {error['msg']}"
+
+

@@ -1,0 +1,61 @@
+"""Search: every algorithm with a search space gets its best parameters, by the score on validation users."""
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from ..experiment.model import Experiment
+from ..experiment.plan import entry_rows, folder_name, trials
+from ..experiment.spaces import tune_space
+from ..trial.trial import Trial
+from .folder import write_json
+from .tuning import Failed, fit
+
+
+def search(e: Experiment, folder: Path, console) -> Experiment:
+    """The experiment with what was found in place of its search spaces; found ones are kept in ``search.json``."""
+    done = folder / "search.json"
+    chosen = json.loads(done.read_text()) if done.exists() else {}
+    for trial in trials(e, "search"):
+        if trial.row.id not in chosen:
+            chosen[trial.row.id] = _search_one(e, trial, folder, console)
+            write_json(done, chosen)
+    entries = []
+    for entry, row in entry_rows(e):
+        best = chosen.get(row.id, {}).get("params", {})
+        entries.append(entry.model_copy(update={"params": entry.params | best}))
+    return e.model_copy(update={"algorithms": entries})
+
+
+def _search_one(e: Experiment, trial: Trial, folder: Path, console) -> dict[str, Any]:
+    from ray import tune
+
+    space = {key: tune_space(value) for key, value in trial.space.items()}
+    grids = [len(value["grid"]) for value in trial.space.values() if "grid" in value]
+    samples = 1 if len(grids) == len(trial.space) else e.search.trials
+    total, metric = samples * math.prod(grids), e.search.metric
+    scheduler = tune.schedulers.ASHAScheduler(max_t=e.budget.reports, grace_period=max(1, e.budget.reports // 4),
+                                              metric=metric, mode=e.search.mode) \
+        if e.search.scheduler == "asha" and e.budget.reports > 1 else None
+    console.print(f"searching {trial.row.label}: {total} trials over {', '.join(space)}")
+    results, _ = fit({"trial": trial, "search": space}, folder, f"search-{folder_name(trial.row.id)}", e, total,
+                     console, search_alg=_searcher(e, trial, bool(grids)), scheduler=scheduler, num_samples=samples)
+    good = [r for r in results if r.metrics and metric in r.metrics]
+    if not good:
+        raise Failed(f"no trial of the search for {trial.row.label} finished")
+    best = max(good, key=lambda r: r.metrics[metric])
+    table = [{"params": r.config["search"], "score": r.metrics[metric], "env_steps": r.metrics["env_steps"]}
+             for r in good]
+    return {"params": best.config["search"], "score": best.metrics[metric], "trials": table}
+
+
+def _searcher(e: Experiment, trial: Trial, grid: bool):
+    from ray.tune.search.basic_variant import BasicVariantGenerator
+
+    if e.search.searcher == "random" or grid:
+        return BasicVariantGenerator(random_state=trial.spec.seed)
+    import optuna
+    from ray.tune.search.optuna import OptunaSearch
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return OptunaSearch(metric=e.search.metric, mode=e.search.mode, seed=trial.spec.seed)
