@@ -108,7 +108,7 @@ def bench_sampling(rounds: int) -> None:
     for users, goal in ((64, ""), (1024, "500,000")):
         spec = Spec("recloop/Logged-v0", {}, "a2c", {"hidden": (64, 64)}, users_per_shard=users)
         env = make_env(spec.env_id, {}, users)
-        algorithm, seen, rng = make_algorithm(spec, env), begin(env, 0), make_rng(0)
+        algorithm, seen, rng = make_algorithm(spec), begin(env, 0), make_rng(0)
         one_thread()
         obs, mask = seen
         act = rate(lambda a=algorithm, o=obs, m=mask, r=rng: a.act(o, r, True, m), users, rounds)

@@ -134,14 +134,14 @@ def python(code, folder, cache):
 def test_an_edit_in_the_file_of_a_called_function_is_seen(tmp_path):
     """`outer` stands in a file that nobody touches; only the function it calls, in another file, is edited."""
     toy = tmp_path / "toy"
-    toy.mkdir()
+    (toy / "engine").mkdir(parents=True)
     (toy / "__init__.py").touch()
-    shutil.copy(Path(envs.__file__).parent / "rng.py", toy / "rng.py")
-    inner = "from .rng import kernel\n@kernel\ndef inner(x):\n    return x + {}\n"
+    shutil.copy(Path(envs.__file__).parent / "engine" / "rng.py", toy / "engine" / "rng.py")
+    inner = "from .engine.rng import kernel\n@kernel\ndef inner(x):\n    return x + {}\n"
     (toy / "a.py").write_text(inner.format(1))
-    (toy / "b.py").write_text("from .rng import kernel\nfrom .a import inner\n"
+    (toy / "b.py").write_text("from .engine.rng import kernel\nfrom .a import inner\n"
                               "@kernel\ndef outer(x):\n    return 2 * inner(x)\n")
-    code = ("from toy.b import outer; from toy.rng import kernel_cache\n"
+    code = ("from toy.b import outer; from toy.engine.rng import kernel_cache\n"
             "print(outer(3), sum(outer.stats.cache_hits.values()), kernel_cache())")
     first, again = python(code, tmp_path, tmp_path / "cache"), python(code, tmp_path, tmp_path / "cache")
     assert first[:2] == ["8", "0"] and again == ["8", "1", first[2]]          # compiled once, then found
@@ -156,7 +156,7 @@ def test_the_cache_folder_is_named_by_the_whole_of_envs(tmp_path):
     code = "import envs.engine.rng; print(envs.engine.rng.__file__, envs.engine.rng.kernel_cache().name)"
     file, name = python(code, tmp_path, tmp_path / "cache")
     assert file.startswith(str(tmp_path)) and name == kernel_cache().name     # the content counts, not the place
-    with open(copy / "choice.py", "a") as choice:
+    with open(copy / "engine" / "choice.py", "a") as choice:
         choice.write("\n# one more line\n")
     assert python(code, tmp_path, tmp_path / "cache")[1] != name
 
