@@ -263,3 +263,41 @@ def test_nothing_acts_on_import_except_the_registration():
         if calls:
             found[name(path)] = calls
     assert found == {"envs/__init__.py": ["register_all()"]}
+
+
+# promises of platform/ ------------------------------------------------------------------------------------------------
+PLATFORM = [path for path in FILES if name(path).startswith("platform/")]
+# A person may name a row by its label, and two rows must not look alike: the only places that compare labels.
+COMPARES_LABELS = {("platform/experiment/plan.py", "reference_id"), ("platform/experiment/checks.py", "_check_rows")}
+
+
+def label_comparisons(tree: ast.Module) -> set[str]:
+    """Names of the functions in which a label is compared with something, or rows are grouped by it."""
+    found = set()
+    for function in functions(tree):
+        for node in ast.walk(function):
+            text = ast.unparse(node) if isinstance(node, ast.Compare | ast.Call | ast.Match) else ""
+            by_label = re.search(r"\.label\b|\.shown\b|\[['\"]label['\"]\]", text) and not isinstance(node, ast.Call)
+            if by_label or re.match(r".*\.groupby\(\[?['\"]algorithm['\"]", text, re.S):
+                found.add(function.name)
+    return found
+
+
+@pytest.mark.parametrize("path", PLATFORM, ids=name)
+def test_nothing_branches_on_a_label(path):
+    found = label_comparisons(ast.parse(path.read_text()))
+    assert found <= {function for file, function in COMPARES_LABELS if file == name(path)}
+
+
+def test_a_branch_on_a_label_would_be_found():
+    assert label_comparisons(ast.parse("def f(row):\n    return row.label == 'random'")) == {"f"}
+    assert label_comparisons(ast.parse("def f(t):\n    return t.groupby('algorithm').x.mean()")) == {"f"}
+    assert label_comparisons(ast.parse("def f(row):\n    return row.role == 'bound'")) == set()
+
+
+@pytest.mark.parametrize("path", PLATFORM, ids=name)
+def test_nobody_probes_what_an_object_can_do(path):
+    """What models and algorithms can tell is declared (`envs.engine.knows`), so nothing asks `hasattr`."""
+    probes = [node.lineno for node in ast.walk(ast.parse(path.read_text()))
+              if isinstance(node, ast.Call) and ast.unparse(node.func) == "hasattr"]
+    assert not probes

@@ -22,7 +22,7 @@ def gap(task: Task, algorithm: Algorithm) -> dict[str, float]:
     exact, gamma = task.knows.exact, getattr(algorithm.config, "gamma", None)
     if not (exact and exact.mdp and exact.encode) or gamma is None or not hasattr(algorithm, "action_values"):
         return {}
-    best, live = answers(exact.mdp, gamma)
+    best, live = answers(task, gamma)
     if best is None:
         return {}
     wrong = np.abs(algorithm.action_values(exact.encode(np.arange(len(live)))) - best)[live]
@@ -31,8 +31,10 @@ def gap(task: Task, algorithm: Algorithm) -> dict[str, float]:
 
 
 @lru_cache(maxsize=4)
-def answers(mdp: solver.TabularMDP, gamma: float):
+def answers(task: Task, gamma: float):
     """(``Q* [S, A]`` for this discount, or None where values do not settle; the `reachable` states ``[S]``)."""
+    assert task.knows.exact and task.knows.exact.mdp
+    mdp = task.knows.exact.mdp
     try:
         return solver.value_iteration(mdp, gamma, tolerance=1e-9), reachable(mdp)
     except ValueError:

@@ -41,13 +41,13 @@ class Progress(tune.Callback):
         return {name: value for name, value in vars(self).items() if name not in ("console", "live")}
 
     def on_trial_start(self, iteration, trials, trial, **info):
-        ours: Trial = trial.config["trial"]
+        ours = Trial.of(trial.config["trial"])
         self.rows.setdefault(trial.trial_id, {"trial": ours.row.label, "seed": ours.seed_number, "env_steps": 0,
                                               "budget": ours.budget, "state": "starting"})
         self._show()
 
     def on_trial_result(self, iteration, trials, trial, result, **info):
-        ours: Trial = trial.config["trial"]
+        ours = Trial.of(trial.config["trial"])
         if ours.stage == "final":
             self._keep(ours, result)
         self.rows.setdefault(trial.trial_id, {}).update(

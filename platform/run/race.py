@@ -47,7 +47,8 @@ def race(e: Experiment, folder: Path, console) -> list[str]:
     if e.log:
         every = [replace(trial, log=str(_log(folder, trial.seed_number))) for trial in every]
         _write_logs(e, folder, console)
-    return fit({"trial": tune.grid_search(every)}, folder, "final", e, len(every), console)[1]
+    space = {"trial": tune.grid_search([trial.plain() for trial in every])}
+    return fit(space, folder, "final", e, len(every), console)[1]
 
 
 def _log(folder: Path, number: int) -> Path:

@@ -38,7 +38,7 @@ def _search_one(e: Experiment, trial: Trial, folder: Path, console) -> dict[str,
                                               metric=metric, mode=e.search.mode) \
         if e.search.scheduler == "asha" and e.budget.reports > 1 else None
     console.print(f"searching {trial.row.label}: {total} trials over {', '.join(space)}")
-    results, _ = fit({"trial": trial, "search": space}, folder, f"search-{folder_name(trial.row.id)}", e, total,
+    results, _ = fit({"trial": trial.plain(), "search": space}, folder, f"search-{folder_name(trial.row.id)}", e, total,
                      console, search_alg=_searcher(e, trial, bool(grids)), scheduler=scheduler, num_samples=samples)
     good = [r for r in results if r.metrics and metric in r.metrics]
     if not good:

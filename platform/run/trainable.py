@@ -14,20 +14,20 @@ from .learner import Learner
 
 
 class Race(tune.Trainable):
-    """A trial of ours or of RLlib's.  Its config holds ``trial`` and, in a search, the values that were drawn."""
+    """A trial of ours or of RLlib's.  Its config holds the plain ``trial`` and, in a search, what was drawn."""
 
     @classmethod
     def default_resource_request(cls, config):
         import ray
 
-        trial: Trial = config["trial"]
+        trial = Trial.of(config["trial"])
         learner: dict[str, float] = {"CPU": max(1, trial.learner_threads)}
         if "learner" in ray.cluster_resources():           # cluster.yaml: learners stay on the head, beside the results
             learner["learner"] = 1
         return tune.PlacementGroupFactory([learner] + [{"CPU": 1}] * trial.workers, strategy="PACK")
 
     def setup(self, config):
-        self.trial: Trial = config["trial"].with_params(config.get("search", {}))
+        self.trial = Trial.of(config["trial"]).with_params(config.get("search", {}))
         one_thread()
         if self.trial.row.role is Role.RLLIB:
             from .rllib import Baseline

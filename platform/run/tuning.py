@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ..experiment.model import Experiment
 from ..experiment.plan import folder_name
+from ..trial.trial import Trial
 
 
 class Failed(RuntimeError):
@@ -36,7 +37,7 @@ def fit(space: dict, folder: Path, name: str, e: Experiment, total: int, console
 
 
 def _dirname(trial) -> str:
-    ours = trial.config["trial"]
+    ours = Trial.of(trial.config["trial"])
     return f"{folder_name(ours.row.id)}-seed{ours.seed_number}-{trial.trial_id}"
 
 

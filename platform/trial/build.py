@@ -36,7 +36,7 @@ def make_env(env_id: str, params: dict[str, Any], users: int, autoreset: str = "
     return gym.make_vec(env_id, users, vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode}, **params)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Task:
     """What a learner is built from, and what is known beforehand: one environment a process."""
 

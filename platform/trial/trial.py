@@ -3,7 +3,7 @@
 `platform.experiment.plan` makes them, Tune carries them, `platform.run.trainable` runs them.  A row has a stable id;
 its label is for eyes only, and nothing branches on it.
 """
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -93,6 +93,17 @@ class Trial:
         """The columns with which every row of every table begins."""
         return {"trial": self.id, "row": self.row.id, "algorithm": self.row.label, "role": self.row.role.value,
                 "seed": self.seed_number}
+
+    def plain(self) -> dict[str, Any]:
+        """The trial as plain values: Tune carries no others untouched through its search spaces."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, plain: dict[str, Any]) -> "Trial":
+        """The reverse of `plain`."""
+        row, spec = plain["row"], plain["spec"]
+        return cls(**plain | {"row": Row(**row | {"role": Role(row["role"])}), "spec": Spec(**spec),
+                              "estimates": tuple(plain["estimates"])})
 
     def with_params(self, drawn: dict[str, Any]) -> "Trial":
         """The trial with the values that a search drew among its parameters."""

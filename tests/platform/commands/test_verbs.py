@@ -1,0 +1,99 @@
+"""``recloop VERB``: one table of verbs, help at once, shared flags that mean the same, names that are guessed."""
+import argparse
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from platform import tune
+from platform.commands import shared
+from platform.commands.main import main, usage
+from platform.commands.verbs import VERBS, table
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_every_verb_is_a_file_and_every_file_a_verb():
+    files = {path.stem for path in (ROOT / "platform" / "commands").glob("*.py")} - {"main", "verbs", "shared"}
+    assert files == set(VERBS)
+    assert {verb.module for verb in VERBS.values()} == {f"platform.commands.{name}" for name in files}
+    for path in (ROOT / "platform" / "commands").glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 125, path.name
+
+
+def test_help_lists_every_verb(capsys):
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert out.strip() == usage() and all(f"  {name} " in out and verb.does in out for name, verb in VERBS.items())
+    assert main([]) == 2                                   # nothing was asked for
+
+
+def test_the_readme_shows_the_same_table():
+    text = (ROOT / "README.md").read_text()
+    assert text.split("<!-- verbs -->\n")[1].split("\n<!-- end -->")[0] == table()
+
+
+@pytest.mark.parametrize("given, meant", [("tuen", "tune"), ("lst", "list"), ("chek", "check")])
+def test_a_mistyped_verb_is_guessed(given, meant, capsys):
+    assert main([given]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: recloop {given}: no such command; valid are: ") and f"did you mean '{meant}'?" in err
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_the_help_of_a_verb_loads_nothing_heavy(name):
+    heavy = {"ray", "torch", "numpy", "numba", "pandas", "pydantic", "gymnasium"}
+    probe = ("import sys\nfrom platform.commands.main import main\n"
+             f"try:\n    main([{name!r}, '--help'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
+             f"print('LOADED', sorted({heavy!r} & set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert f"usage: recloop {name}" in done.stdout and "LOADED []" in done.stdout
+
+
+def test_shared_flags_mean_the_same_everywhere():
+    for name, verb in VERBS.items():
+        module = importlib.import_module(verb.module)
+        actions = module.parser()._actions if name != "list" else []
+        for action in actions:
+            flag = next(iter(action.option_strings), action.dest)
+            if flag in shared.FLAGS:
+                wanted = argparse.ArgumentParser().add_argument(flag, **shared.FLAGS[flag])
+                assert (action.help, action.nargs, action.metavar) == (wanted.help, wanted.nargs, wanted.metavar)
+
+
+def test_tune_is_the_same_code_by_both_names():
+    from platform.commands import tune as command
+
+    assert tune.main is command.main
+
+
+def test_check_tells_what_the_dry_run_tells(capsys):
+    assert main(["check", "ladder-bandits", "--smoke"]) == 0
+    checked = capsys.readouterr().out
+    assert tune.main(["ladder-bandits", "--smoke", "--dry-run"]) == 0
+    assert capsys.readouterr().out == checked and "final   random" in checked
+
+
+def test_check_with_data_alone_speaks_of_the_log(tmp_path, capsys):
+    (tmp_path / "log.csv").write_text("user,item,click\n" + "".join(f"{u},{i},{(u + i) % 2}\n" for u in range(30)
+                                                                     for i in range(4)))
+    assert main(["check", "--data", str(tmp_path / "log.csv")]) == 0
+    assert "120 rows" in capsys.readouterr().out
+    assert main(["check", "quickstart", "--columns", "item=movie"]) == 2
+    assert "--columns goes with --data alone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments, pieces", [
+    (["quickstrat"], ["quickstrat", "did you mean 'quickstart'?"]),
+    (["quickstart", "--set", "algorithms.tompson.x=1"], ["'tompson'", "did you mean 'thompson'?"]),
+    (["quickstart", "--set", "referense=popularity"], ["'referense'", "did you mean 'reference'?"]),
+    (["quickstart", "--set", "reference=popularty"], ["'popularty'", "did you mean 'popularity'?"]),
+    (["quickstart", "--set", "env.id=recloop/Loged-v0"], ["recloop/Loged-v0", "recloop/Logged-v0"]),
+    (["quickstart", "--set", "algorithms.a2c.gama=0.5"], ["'params.gama'", "did you mean 'gamma'?"]),
+    (["quickstart", "--set", "algorithms.a2c.gamma={unifrom: [0, 1]}"], ["'unifrom'", "did you mean 'uniform'?"])])
+def test_every_mistyped_name_is_guessed(arguments, pieces, capsys):
+    assert main(["check", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert [piece for piece in pieces if piece not in err] == [], err
