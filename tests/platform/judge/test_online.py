@@ -2,14 +2,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from support.told import told
 
 from custom_algos.core import Transition
 from platform import tune
 from platform.experiment import reading
 from platform.experiment.model import Problem
 from platform.judge.online import Tally
-from platform.report import results as report
-from platform.report.charts import pooled
+from platform.report.sections.regret import pooled
 from platform.run.learner import Learner
 from platform.trial import checkpoint
 from platform.trial.trial import Role, Row, Spec, Trial
@@ -103,20 +103,20 @@ def test_a_regret_experiment_from_file_to_page(tmp_path, ray_session, capsys):
     chapter = tmp_path / "chapter.md"
     chapter.write_text("before\n<!-- table toy -->\nold\n<!-- end -->\n<!-- table other -->\nkept\n<!-- end -->\n")
     assert tune.main([str(path), "--out", str(out), "--figures", str(figures)]) == 0
-    board = report.leaderboard(out).set_index("algorithm")
-    assert list(board.index) == ["thompson", "ε = 1/t", "random"] and list(board.seeds) == [30, 30, 30]
-    assert board.loc["random", "mean"] == pytest.approx(300 * 0.4, rel=0.03)         # mean gap .4, 300 interactions
-    assert board.loc["ε = 1/t", "mean"] == pytest.approx(300 * 0.5 * 0.4, rel=0.15)
-    assert board.loc["random", "share"] == 0.0 and board.loc["thompson", "share"] > 0.85
-    thompson = board.loc["thompson"]
-    assert thompson.difference == pytest.approx(thompson["mean"] - board.loc["ε = 1/t", "mean"])
-    assert thompson.difference_low < thompson.difference < thompson.difference_high < 0
-    text = report.answer(out)
+    board, text = told(out)
+    assert list(board) == ["thompson", "ε = 1/t", "random"] and [s.runs for s in board.values()] == [30, 30, 30]
+    assert board["random"].score.mean == pytest.approx(300 * 0.4, rel=0.03)         # mean gap .4, 300 interactions
+    assert board["ε = 1/t"].score.mean == pytest.approx(300 * 0.5 * 0.4, rel=0.15)
+    assert board["random"].share == 0.0 and board["thompson"].share > 0.85
+    thompson = board["thompson"]
+    gap = thompson.difference
+    assert gap.mean == pytest.approx(thompson.score.mean - board["ε = 1/t"].score.mean)
+    assert gap.low < gap.mean < gap.high < 0
     assert text.startswith("Yes, thompson beats ε = 1/t:") and "regret after 300 interactions" in text
     assert "30 runs" in text and "held-out" not in text
     regret = pd.read_parquet(out / "regret.parquet")
     last = regret[regret.algorithm == "thompson"].iloc[-1]
-    assert last.t == 300 and last["mean"] == pytest.approx(thompson["mean"])
+    assert last.t == 300 and last["mean"] == pytest.approx(thompson.score.mean)
     page = (out / "report.html").read_text()
     assert "Lai &amp; Robbins" in page and "per session" not in page
     assert {p.name for p in figures.iterdir()} == {"toy.md", "toy-regret.svg", "toy-shown.svg"}
