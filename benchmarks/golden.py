@@ -22,6 +22,8 @@ import yaml
 from safetensors.numpy import load_file
 
 TIMES = ("time", "wall", "per_s")                         # parts of the names of columns that no two runs share
+ORDER = ("algorithm", "seed", "iteration", "block", "t", "action", "estimator", "user", "place")
+PLACES = ("seed", "user", "place")                        # where a row stands, not what was measured
 SLOW = {"off-policy", "replay-target", "user-types", "features"}          # their short form is long: smoke only
 SHORT = ["seeds=1", "budget.env_steps=2000", "budget.reports=2", "population.eval_users=40",
          "population.validation_users=20", "population.replications=1"]
@@ -93,21 +95,30 @@ def pairs():
 
 
 def numbers(run: Path) -> dict[str, list[str]]:
-    """{kind: sorted digests of arrays} of one results folder."""
+    """{table, or tensors, or a file: sorted digests of arrays} of one results folder."""
     found = collections.defaultdict(list)
     for path in sorted(run.glob("*.parquet")):
-        table = pd.read_parquet(path)
-        rows = [c for c in ("algorithm", "seed", "iteration", "block", "t", "action") if c in table]
-        table = table.sort_values(rows, kind="stable") if rows else table
-        for column in table.columns:
-            if not any(part in str(column) for part in TIMES) and table[column].dtype.kind in "biuf":
-                found[path.stem].append(digest(table[column].to_numpy(np.float64)))
+        found[path.stem] = columns(pd.read_parquet(path))
     for path in sorted(run.glob("checkpoints/*/*.safetensors")):
         found["tensors"] += [digest(array) for array in load_file(path).values()]
-    for name in ("maps.json", "problem.json", "calibration.json", "stories.json", "estimates.json"):
+    for name in ("problem.json", "calibration.json"):
         if (run / name).exists():
             found[name] += [digest(np.array(sorted(_leaves(json.loads((run / name).read_text())))))]
     return {kind: sorted(digests) for kind, digests in found.items()}
+
+
+def columns(table: pd.DataFrame) -> list[str]:
+    """Digests of the columns of numbers and of lists of numbers, rows in an order that names do not decide."""
+    order = [c for c in ORDER if c in table and not isinstance(table[c].iloc[0], list | np.ndarray)]
+    table, found = table.sort_values(order, kind="stable"), []
+    for name, column in table.items():
+        if name in PLACES or any(part in str(name) for part in TIMES):
+            continue
+        if column.dtype.kind in "biuf":
+            found.append(digest(column.to_numpy(np.float64)))
+        elif isinstance(column.iloc[0], list | np.ndarray) and not isinstance(column.iloc[0][0], str):
+            found.append(digest(np.concatenate([np.asarray(cell, np.float64) for cell in column])))
+    return found
 
 
 def _leaves(tree):
