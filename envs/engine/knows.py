@@ -31,8 +31,8 @@ class Exact:
     """the problem as a table, where it is one"""
     encode: Callable[[np.ndarray], Any] | None = None
     """state numbers ``[N]`` -> observations, where the problem is a table"""
-    plan: np.ndarray | None = None
-    """optimal action values ``[T, S, A]`` where the problem is a table"""
+    plan: Callable[[], np.ndarray] | None = None
+    """optimal action values ``[T, S, A]`` where the problem is a table (solved when they are first asked for)"""
     grid: tuple[str, str] | None = None
     """(map, problem) where states are the cells of a map"""
 

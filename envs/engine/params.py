@@ -1,5 +1,8 @@
-"""Parameters of environments: a frozen dataclass whose fields carry their ranges, and the check of what was given."""
+"""Parameters of environments: a frozen dataclass whose fields carry their ranges, the check of what was given, and the
+numbers among them that compiled kernels read."""
+import collections
 import dataclasses
+from typing import Any
 
 
 def param(default, low=None, high=None, choices=None):
@@ -26,3 +29,25 @@ def check_params(cls, given: dict):
             most = high if high is not None else "inf"
             raise ValueError(f"parameter '{name}' = {value!r} must lie in [{low}, {most}]")
     return cls(**given)
+
+
+def rules_of(cls, **more: type) -> Any:
+    """The type ``Rules`` of a model: a NamedTuple of the numbers (int, float, bool) of its parameter dataclass ``cls``.
+
+    ``more`` names the numbers that the model derives, with their types.  Call it once, at the top of the module::
+
+        Rules = rules_of(Params, longest=float)
+
+    because compiled kernels know a NamedTuple by its class, and their cache finds the class by its module.
+    """
+    numbers = {f.name: type(f.default) for f in dataclasses.fields(cls) if type(f.default) in (int, float, bool)}
+    made: Any = collections.namedtuple("Rules", [*numbers, *more], module=cls.__module__)      # type: ignore[misc]
+    made.__doc__ = f"The numbers that the kernels of `{cls.__module__}` read."
+    made.__annotations__ = numbers | more
+    return made
+
+
+def rules(cls, params, **more):
+    """The ``Rules`` (``cls``, of `rules_of`) of ``params``, with the derived numbers ``more``; each of its one type."""
+    return cls(**{name: kind(more[name] if name in more else getattr(params, name))
+                  for name, kind in cls.__annotations__.items()})

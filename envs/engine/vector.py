@@ -14,7 +14,7 @@ A user model subclasses `VectorEnv` and writes only what is particular to it (de
 | ``_oracle()``            | the action ``[N, …]`` of the best policy that knows the hidden state, or None |
 """
 import importlib
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -23,12 +23,22 @@ from gymnasium.vector.utils import batch_space
 
 from .actions import valid_actions
 from .clock import arrive, tick
+from .knows import Knows
 from .params import check_params
 
 SPLIT_SIZE = 2**29                 # users of each split: training, validation and test users never overlap
 SPLITS = {"train": 0, "validation": SPLIT_SIZE, "test": 2 * SPLIT_SIZE}      # first user of each split
 
 _LIFE = ("user", "visits", "session", "t", "done")        # the state every model has
+
+
+class Who(NamedTuple):
+    """Whose step it is: what the coins of a kernel are hashed from."""
+
+    seed: int | None               # of the reset
+    user: np.ndarray               # [N] user ids
+    session: np.ndarray            # [N] number of the session
+    t: np.ndarray                  # [N] step of the session
 
 
 class VectorEnv(gym.vector.VectorEnv):
@@ -43,6 +53,7 @@ class VectorEnv(gym.vector.VectorEnv):
 
     Params: ClassVar[type]
     horizon: int | None = None                            # steps of a session after which it is truncated
+    items: np.ndarray | None = None                       # [A, D] what an agent may see of the catalogue
 
     def __init__(self, num_envs: int = 1, *, autoreset: str = "next_step", first_user: int = 0,
                  population: int = SPLIT_SIZE, slot0: int = 0, stride: int | None = None, render_mode=None, **params):
@@ -162,6 +173,14 @@ class VectorEnv(gym.vector.VectorEnv):
     def oracle(self):
         """The action ``[N, …]`` of the best policy that sees the hidden state now, or None where none is known."""
         return self._oracle()
+
+    def knows(self) -> Knows:
+        """What this model can tell beyond its steps; a model that can tell more overrides and extends it."""
+        return Knows(catalogue=self.items, oracle=type(self)._oracle is not VectorEnv._oracle)
+
+    def who(self) -> Who:
+        """The users of this step, for a kernel."""
+        return Who(self.seed, self.user, self.session, self.t)
 
     # inside -------------------------------------------------------------------------------------------------------
     def _start(self, rows):

@@ -49,6 +49,7 @@ class Logged(VectorEnv):
     """See the module's table.  State: ``taste [N, 1 + d]``, ``allowed [N, A]`` bool, ``history [N, H]`` float32."""
 
     Params = Params
+    items: np.ndarray
 
     def _build(self):
         p = self.params

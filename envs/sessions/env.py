@@ -165,7 +165,7 @@ class Sessions(VectorEnv):
 
     def optimal_return(self, users) -> np.ndarray:
         """The exact expected return ``[n]`` of a session of each of the ``users`` (ids) under its own optimum."""
-        return np.array([self.planner.solve(row)[1] for row in self.who(users)[0]])
+        return np.array([self.planner.solve(row)[1] for row in self.people(users)[0]])
 
     def exact_return(self, act, users) -> np.ndarray:
         """The exact expected return ``[n]`` of the stationary policy ``act(obs [S, …]) -> items [S]`` for each user.
@@ -174,9 +174,9 @@ class Sessions(VectorEnv):
         """
         return np.array([self.planner.follow(interest, act(self.encode(np.tile(belief, (len(self.planner.states), 1)),
                                                                        self.planner.states)))
-                         for interest, belief in zip(*self.who(users), strict=True)])
+                         for interest, belief in zip(*self.people(users), strict=True)])
 
-    def who(self, users) -> tuple[np.ndarray, np.ndarray]:
+    def people(self, users) -> tuple[np.ndarray, np.ndarray]:
         """Interest and belief ``[n, T]`` of the users with these ids."""
         p, users = self.params, np.asarray(users, np.int64)
         interest, belief, bored = (np.zeros((len(users), p.topics)) for _ in range(3))
@@ -187,4 +187,5 @@ class Sessions(VectorEnv):
     def table(self, user: int) -> TabularMDP:
         """One user as a `TabularMDP` over boredoms, for `envs.engine.solver`."""
         p = self.params
-        return user_table(self.who([user])[0][0], self.topic, self.appeal, self.pace, p.levels, p.pull_lost, p.horizon)
+        interest = self.people([user])[0][0]
+        return user_table(interest, self.topic, self.appeal, self.pace, p.levels, p.pull_lost, p.horizon)

@@ -30,7 +30,7 @@ def planned(planner, interest, gamma, sweeps=100):
 
 def average_user(env, users=20_000):
     """(interest in the favourite topic, in each of the others) of the average training user."""
-    interest, _ = env.who(np.arange(users))
+    interest, _ = env.people(np.arange(users))
     ordered = np.sort(interest, axis=1)
     return ordered[:, -1].mean(), ordered[:, :-1].mean()
 
@@ -39,7 +39,7 @@ def exact_rows(users=200, gammas=(0.5, 0.8, 0.9, 0.95), **params):
     """{policy: exact return ``[users]``} of policies that know the model."""
     env = Sessions(1, **params)
     planner, ids = env.planner, TEST + np.arange(users)
-    interest, belief = env.who(ids)
+    interest, belief = env.people(ids)
     best, rest = average_user(env)
     guesses = np.where(np.eye(env.params.topics, dtype=bool), best, rest)                # [T, T], by favourite
     by_favourite = [planned(planner, guess, 0.95) for guess in guesses]

@@ -54,7 +54,7 @@ def test_clicks_come_with_their_probability():
 
 def test_who_the_users_are():
     env = Sessions(1)
-    interest, belief = env.who(np.arange(20_000))
+    interest, belief = env.people(np.arange(20_000))
     for quantile in (0.2, 0.5, 0.8):                     # σ(N(-1, 5²)), by its quantiles
         exact = 1 / (1 + np.exp(1 - 5 * NormalDist().inv_cdf(quantile)))
         share = (interest < exact).mean()
@@ -62,10 +62,10 @@ def test_who_the_users_are():
     inner = (interest > 0.2) & (interest < 0.8)          # where the belief is not cut
     assert (belief - interest)[inner].std() == pytest.approx(0.03, rel=0.05)
     assert np.abs(np.corrcoef(interest.T) - np.eye(5)).max() < 0.04
-    again, _ = Sessions(1).who([5, 3])
+    again, _ = Sessions(1).people([5, 3])
     np.testing.assert_array_equal(again, interest[[5, 3]])
-    assert (Sessions(1, world_seed=1).who([5])[0] != interest[5]).any()
-    shared, _ = Sessions(1, types=3).who([0, 1, 2, 3, 4])
+    assert (Sessions(1, world_seed=1).people([5])[0] != interest[5]).any()
+    shared, _ = Sessions(1, types=3).people([0, 1, 2, 3, 4])
     np.testing.assert_array_equal(shared[:2], shared[3:])
     assert (shared[0] != shared[1]).any()
 
@@ -111,7 +111,7 @@ def test_the_optimum_equals_the_general_solver(user):
     mdp, planner = env.table(user), env.planner
     assert mdp.chance.shape == (64, 12, 2) and len(planner.candidates) == 12
     q = backward_induction(mdp)                                              # [H, 64, 12]
-    best, value = planner.solve(env.who([user])[0][0])
+    best, value = planner.solve(env.people([user])[0][0])
     assert value == pytest.approx(q[0, 0].max(), abs=1e-12)
     chosen = np.take_along_axis(q, planner.candidates[best][..., None], axis=2)[..., 0]
     np.testing.assert_allclose(chosen, q.max(axis=2), atol=1e-12)
