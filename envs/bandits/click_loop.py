@@ -13,12 +13,14 @@ clicks mistakes the place for the item, and one that corrects for the place neve
 | end         | every step is ``terminated`` |
 | info        | ``expected_reward``, ``regret`` [N] (against the best ranking), ``response`` [N, K] clicks |
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from gymnasium.spaces import Box, MultiDiscrete
 
 from ..engine.choice import examination, position_based
+from ..engine.knows import Knows
 from ..engine.params import param
 from ..engine.rng import kernel, session_key
 from ..engine.vector import VectorEnv
@@ -42,8 +44,35 @@ class Params:
     """Seed of the order of the catalogue."""
 
 
+class World(NamedTuple):
+    rate: np.ndarray               # [A] click rate of an item that is looked at
+    examined: np.ndarray           # [K] probability that a place is looked at
+
+
+class Out(NamedTuple):
+    response: np.ndarray           # [N, K] int8
+    reward: np.ndarray             # [N] float32
+    expected: np.ndarray           # [N]
+
+
+@kernel
+def step_users(slate, active, world, who, out):
+    """One user, one slate: attraction of every place, then one coin a place."""
+    attraction = np.empty(slate.shape[1])
+    for n in range(len(slate)):
+        if active[n]:
+            for j in range(len(attraction)):
+                attraction[j] = world.rate[slate[n, j]]
+                for i in range(j):
+                    if slate[n, i] == slate[n, j]:
+                        attraction[j] = 0.0
+                out.expected[n] += attraction[j] * world.examined[j]
+            life = session_key(who.seed, who.user[n], who.session[n])
+            out.reward[n] = position_based(attraction, world.examined, life, 0, CLICK, out.response[n])
+
+
 class ClickLoop(VectorEnv):
-    """Attributes: ``rate [A]``, ``best [K]`` the best ranking and its ``value`` in clicks."""
+    """Attributes: ``world``, ``best [K]`` the best ranking and its ``value`` in clicks."""
 
     Params = Params
 
@@ -51,40 +80,26 @@ class ClickLoop(VectorEnv):
         p = self.params
         if p.slate > p.items:
             raise ValueError(f"parameter 'slate' = {p.slate} must be at most items = {p.items}")
-        self.rate = np.random.default_rng([p.world_seed, 6]).permutation(np.linspace(p.lowest, p.highest, p.items))
-        self.examined = examination(p.slate, p.examination)                                 # [K]
-        self.best = np.argsort(-self.rate, kind="stable")[:p.slate]
-        self.value = float(self.rate[self.best] @ self.examined)
+        rate = np.random.default_rng([p.world_seed, 6]).permutation(np.linspace(p.lowest, p.highest, p.items))
+        self.world = World(rate, examination(p.slate, p.examination))
+        self.best = np.argsort(-rate, kind="stable")[:p.slate]
+        self.value = float(rate[self.best] @ self.world.examined)
 
     def _spaces(self):
         return Box(0.0, 1.0, (1,)), MultiDiscrete([self.params.items] * self.params.slate)
 
     def _advance(self, action, active):
-        response, reward = np.zeros(action.shape, np.int8), np.zeros(self.num_envs, np.float32)
-        expected = np.zeros(self.num_envs)
-        step_users(action, active, self.seed, self.user, self.session, self.rate, self.examined, response, reward,
-                   expected)
-        regret = np.where(active, self.value - expected, 0.0)
-        return reward, active.copy(), {"expected_reward": expected, "regret": regret, "response": response}
+        out = Out(response=np.zeros(action.shape, np.int8), reward=np.zeros(self.num_envs, np.float32),
+                  expected=np.zeros(self.num_envs))
+        step_users(action, active, self.world, self.who(), out)
+        regret = np.where(active, self.value - out.expected, 0.0)
+        return out.reward, active.copy(), {"expected_reward": out.expected, "regret": regret, "response": out.response}
+
+    def knows(self) -> Knows:
+        return replace(super().knows(), regret=True)
 
     def _observe(self):
         return np.ones((self.num_envs, 1), np.float32)
 
     def _oracle(self):
         return np.tile(self.best, (self.num_envs, 1))
-
-
-@kernel
-def step_users(slate, active, seed, user, session, rate, examined, response, reward, expected):
-    """One user, one slate: attraction of every place, then one coin a place."""
-    attraction = np.empty(slate.shape[1])
-    for n in range(len(slate)):
-        if active[n]:
-            for j in range(len(attraction)):
-                attraction[j] = rate[slate[n, j]]
-                for i in range(j):
-                    if slate[n, i] == slate[n, j]:
-                        attraction[j] = 0.0
-                expected[n] += attraction[j] * examined[j]
-            reward[n] = position_based(attraction, examined, session_key(seed, user[n], session[n]), 0, CLICK,
-                                       response[n])

@@ -13,11 +13,12 @@ import numpy as np
 
 from ..engine.params import param
 from ..engine.rng import kernel
-from . import arms as bandits
+from .arm_users import Params as ArmParams
+from .arms import ArmBandit
 
 
 @dataclass(frozen=True)
-class Params(bandits.Params):
+class Params(ArmParams):
     path: str = param("")
     """The table of arms; needed unless ``prior_b`` is given."""
     arms: int = param(4, 1)
@@ -85,7 +86,7 @@ def fit_prior(impressions, clicks, rounds: int = 8) -> tuple[float, float]:
     return mean * strength, (1 - mean) * strength
 
 
-class HeadlineBandit(bandits.ArmBandit):
+class HeadlineBandit(ArmBandit):
     Params = Params
 
     def _build(self):

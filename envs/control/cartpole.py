@@ -17,6 +17,7 @@ that of the pole, ℓ half its length:
     f = (F + m_p ℓ θ̇² sin θ) / m,   θ̈ = (g sin θ − f cos θ) / (ℓ (4/3 − m_p cos² θ / m)),   ẍ = f − m_p ℓ θ̈ cos θ / m
 """
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete
@@ -39,18 +40,28 @@ class Params:
     """Steps after which a session is truncated."""
 
 
+class State(NamedTuple):
+    body: np.ndarray               # [N, 4] as observed, in float64
+
+
+class Out(NamedTuple):
+    reward: np.ndarray             # [N] float32
+    terminated: np.ndarray         # [N] bool
+
+
 @kernel
-def begin_users(rows, seed, user, session, body):
+def begin_users(rows, who, state):
     """Four coins: nearly upright, nearly still."""
     for n in rows:
-        life = session_key(seed, user[n], session[n])
+        life = session_key(who.seed, who.user[n], who.session[n])
         for i in range(4):
-            body[n, i] = NEAR * (2.0 * uniform(life, 0, START, i) - 1.0)
+            state.body[n, i] = NEAR * (2.0 * uniform(life, 0, START, i) - 1.0)
 
 
 @kernel
-def step_users(action, active, body, reward, terminated):
+def step_users(action, active, state, out):
     """Push, accelerate, move by the old speeds, then change the speeds."""
+    body = state.body
     for n in range(len(action)):
         if not active[n]:
             continue
@@ -64,7 +75,7 @@ def step_users(action, active, body, reward, terminated):
         body[n, 0], body[n, 2] = x, angle
         body[n, 1] = speed + STEP * (push - LEVER * turning * cosine)
         body[n, 3] = turn + STEP * turning
-        reward[n], terminated[n] = 1.0, abs(x) > FAR or abs(angle) > TILT
+        out.reward[n], out.terminated[n] = 1.0, abs(x) > FAR or abs(angle) > TILT
 
 
 class CartPole(VectorEnv):
@@ -78,15 +89,15 @@ class CartPole(VectorEnv):
         return Box(-most, most), Discrete(2)
 
     def _allocate(self):
-        return {"body": np.zeros((self.num_envs, 4))}                     # [N, 4] as observed, in float64
+        return State(np.zeros((self.num_envs, 4)))
 
     def _begin(self, rows):
-        begin_users(rows, self.seed, self.user, self.session, self.state["body"])
+        begin_users(rows, self.who(), self.state)
 
     def _advance(self, action, active):
-        reward, terminated = np.zeros(self.num_envs, np.float32), np.zeros(self.num_envs, bool)
-        step_users(action, active, self.state["body"], reward, terminated)
-        return reward, terminated, {}
+        out = Out(reward=np.zeros(self.num_envs, np.float32), terminated=np.zeros(self.num_envs, bool))
+        step_users(action, active, self.state, out)
+        return out.reward, out.terminated, {}
 
     def _observe(self):
-        return self.state["body"].astype(np.float32)
+        return self.state.body.astype(np.float32)

@@ -15,11 +15,12 @@ value.  Mean return over starts: random −1236, best possible −139.7 ± 1.7 (
 One step of .05 s, the new speed first:  θ̇ ← θ̇ + (3 g / 2ℓ · sin θ + 3 u / m ℓ²) · .05, clipped to ± 8;  θ ← θ + .05 θ̇
 """
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from gymnasium.spaces import Box
 
-from ..engine.params import param
+from ..engine.params import param, rules, rules_of
 from ..engine.rng import kernel, session_key, uniform
 from ..engine.vector import VectorEnv
 
@@ -36,6 +37,14 @@ class Params:
     """Gravity, m/s²."""
 
 
+Rules = rules_of(Params)
+
+
+class State(NamedTuple):
+    angle: np.ndarray              # [N] θ in [−π, π)
+    seen: np.ndarray               # [N, 3] cos θ, sin θ, θ̇
+
+
 @kernel
 def first_nan(torque):
     """The index of the first torque that is no number, or −1."""
@@ -46,24 +55,26 @@ def first_nan(torque):
 
 
 @kernel
-def begin_users(rows, seed, user, session, angle, seen):
+def begin_users(rows, who, state):
     """Two coins: anywhere, turning slowly."""
+    angle, seen = state.angle, state.seen
     for n in rows:
-        life = session_key(seed, user[n], session[n])
+        life = session_key(who.seed, who.user[n], who.session[n])
         angle[n] = np.pi * (2.0 * uniform(life, 0, START, 0) - 1.0)
         seen[n, 0], seen[n, 1] = np.cos(angle[n]), np.sin(angle[n])
         seen[n, 2] = 2.0 * uniform(life, 0, START, 1) - 1.0
 
 
 @kernel
-def step_users(torque, active, g, angle, seen, reward):
+def step_users(torque, active, rules, state, reward):
     """Pay for where it is, then turn; sine and cosine are kept for the observation and for the next step."""
+    angle, seen = state.angle, state.seen
     for n in range(len(torque)):
         if not active[n]:
             continue
         u, speed = np.float32(min(max(torque[n, 0], -STRONGEST), STRONGEST)), seen[n, 2]
         reward[n] = -(angle[n] * angle[n] + 0.1 * speed * speed + 0.001 * u * u)
-        speed += (1.5 * g * seen[n, 1] + np.float32(3.0) * u) * STEP      # 3 u in float32, as Gymnasium computes it
+        speed += (1.5 * rules.g * seen[n, 1] + np.float32(3.0) * u) * STEP    # 3 u in float32, as Gymnasium computes it
         speed = min(max(speed, -FASTEST), FASTEST)
         after = angle[n] + speed * STEP
         after -= TURN * np.floor((after + np.pi) / TURN)                  # back into [−π, π)
@@ -74,7 +85,7 @@ class Pendulum(VectorEnv):
     Params = Params
 
     def _build(self):
-        self.horizon = self.params.horizon
+        self.horizon, self.rules = self.params.horizon, rules(Rules, self.params)
 
     def _spaces(self):
         most = np.array([1.0, 1.0, FASTEST], np.float32)
@@ -82,18 +93,18 @@ class Pendulum(VectorEnv):
 
     def _allocate(self):
         n = self.num_envs
-        return {"angle": np.zeros(n), "seen": np.zeros((n, 3))}           # θ in [−π, π); (cos θ, sin θ, θ̇) [N, 3]
+        return State(np.zeros(n), np.zeros((n, 3)))
 
     def _begin(self, rows):
-        begin_users(rows, self.seed, self.user, self.session, self.state["angle"], self.state["seen"])
+        begin_users(rows, self.who(), self.state)
 
     def _advance(self, action, active):
         action = np.ascontiguousarray(action, np.float32)
         if (bad := first_nan(action)) >= 0:
             raise ValueError(f"action {action[bad]} (entry {bad}) is no number")
         reward = np.zeros(self.num_envs, np.float32)
-        step_users(action, active, self.params.g, self.state["angle"], self.state["seen"], reward)
+        step_users(action, active, self.rules, self.state, reward)
         return reward, np.zeros(self.num_envs, bool), {}
 
     def _observe(self):
-        return self.state["seen"].astype(np.float32)
+        return self.state.seen.astype(np.float32)

@@ -21,15 +21,28 @@ budget by w (a q − 1) and the interest in the topic by ±y (1 − |u|)(1 − u
 import numpy as np
 from gymnasium.spaces import Box, Dict
 
+from ..engine.params import rules
 from ..engine.slates import SlateView
 from ..engine.vector import VectorEnv
-from .user import CHOICES, FLOOR, Params, Rules, begin_users, qualities_of, show_topics, step_users
+from .user import (
+    CHOICES,
+    FLOOR,
+    Out,
+    Params,
+    Rules,
+    State,
+    World,
+    begin_users,
+    qualities_of,
+    show_topics,
+    step_users,
+)
 
 HALF = 5.0                                       # counts n are shown as n / (n + HALF)
 
 
 class InterestEvolution(VectorEnv):
-    """Attributes: ``mean_quality [T]``; ``view``, how actions name slates (`envs.engine.slates`)."""
+    """Attributes: ``world.mean_quality [T]``; ``view``, how actions name slates (`envs.engine.slates`)."""
 
     Params = Params
 
@@ -42,10 +55,9 @@ class InterestEvolution(VectorEnv):
             raise ValueError(f"parameter 'scaling' = {p.scaling} makes a click more than certain; at most "
                              f"{1.0 / (p.attention * most):.4g} with attention {p.attention}")
         low = int(0.7 * p.topics)
-        self.mean_quality = np.concatenate([np.linspace(-3.0, 0.0, low), np.linspace(0.0, 3.0, p.topics - low)])
+        self.world = World(np.concatenate([np.linspace(-3.0, 0.0, low), np.linspace(0.0, 3.0, p.topics - low)]))
         self.view = SlateView(p.action, p.candidates, p.slate)
-        self.rules = Rules(p.reward == "clicks", CHOICES.index(p.choice), p.resample, p.quality_sd, p.length, p.penalty,
-                           p.refund, p.pull, p.no_click, p.attention * p.scaling)
+        self.rules = rules(Rules, p, clicks=p.reward == "clicks", choice=CHOICES.index(p.choice))
 
     def _spaces(self):
         p, t = self.params, self.params.topics
@@ -57,47 +69,44 @@ class InterestEvolution(VectorEnv):
     def _allocate(self):
         p, n = self.params, self.num_envs
         window, counts = p.window * (p.observe == "history"), 2 * p.topics * (p.observe == "counts")
-        return {"topic": np.zeros((n, p.candidates), np.int64), "interest": np.zeros((n, p.topics)),
-                "budget": np.zeros(n), "history": np.zeros((n, window, p.topics + 1), np.float32),
-                "counts": np.zeros((n, counts), np.float32)}                 # only what is observed is kept
+        return State(topic=np.zeros((n, p.candidates), np.int64), interest=np.zeros((n, p.topics)), budget=np.zeros(n),
+                     history=np.zeros((n, window, p.topics + 1), np.float32),
+                     counts=np.zeros((n, counts), np.float32))
 
     def _begin(self, rows):
-        begin_users(rows, self.params.world_seed, self.seed, self.user, self.session, *self.state.values(),
-                    self.params.budget)
+        begin_users(rows, self.rules, self.who(), self.state)
 
     def _advance(self, action, active):
         slate, n = self.view.slates(action), self.num_envs                   # [N, K]
-        response, reward, expected = np.zeros(slate.shape, np.int8), np.zeros(n, np.float32), np.zeros(n)
-        quality, terminated = np.zeros(slate.shape), np.zeros(n, bool)
-        step_users(slate, active, self.rules, self.seed, self.user, self.session, self.t, self.mean_quality,
-                   *self.state.values(), response, reward, expected, quality, terminated)
-        return reward, terminated, {"expected_reward": expected, "response": response, "quality": quality,
-                                    "budget": self.state["budget"].copy()}
+        out = Out(response=np.zeros(slate.shape, np.int8), reward=np.zeros(n, np.float32), expected=np.zeros(n),
+                  quality=np.zeros(slate.shape), terminated=np.zeros(n, bool))
+        step_users(slate, active, self.rules, self.world, self.who(), self.state, out)
+        return out.reward, out.terminated, {"expected_reward": out.expected, "response": out.response,
+                                            "quality": out.quality, "budget": self.state.budget.copy()}
 
-    def _qualities(self, out):
-        qualities_of(self.rules, self.seed, self.user, self.session, self.t, self.mean_quality, self.state["topic"],
-                     out)
-        return out
+    def _qualities(self, quality):
+        qualities_of(self.rules, self.world, self.who(), self.state, quality)
+        return quality
 
     def _observe(self):
         p, s, n = self.params, self.state, self.num_envs
         items = np.zeros((n, p.candidates, p.topics + p.quality_seen), np.float32)
-        show_topics(s["topic"], items)
+        show_topics(s.topic, items)
         seen = {"candidates": self._qualities(items) if p.quality_seen else items}
         if p.observe == "full":
-            return seen | {"user": s["interest"].astype(np.float32)}
+            return seen | {"user": s.interest.astype(np.float32)}
         if p.observe == "counts":
-            return seen | {"user": s["counts"] / (s["counts"] + np.float32(HALF))}
-        return seen | {"history": s["history"].copy()}
+            return seen | {"user": s.counts / (s.counts + np.float32(HALF))}
+        return seen | {"history": s.history.copy()}
 
     def qualities(self) -> np.ndarray:
         """The hidden quality ``[N, m]`` of the candidates on offer now."""
-        return self._qualities(np.zeros((*self.state["topic"].shape, 1)))[:, :, 0]
+        return self._qualities(np.zeros((*self.state.topic.shape, 1)))[:, :, 0]
 
     def myopic(self) -> np.ndarray:
         """The action ``[N, …]`` that is most likely to be clicked: the k candidates of the greatest interest."""
-        return self.view.best(np.take_along_axis(self.state["interest"], self.state["topic"], axis=1))
+        return self.view.best(np.take_along_axis(self.state.interest, self.state.topic, axis=1))
 
     def _oracle(self):
         """A rule, not the optimum, which nobody knows: the k candidates whose topics have the best mean quality."""
-        return self.view.best(self.mean_quality[self.state["topic"]])
+        return self.view.best(self.world.mean_quality[self.state.topic])

@@ -1,7 +1,6 @@
 """A user of interest evolution: what it likes, what it watches, what that does to it.
 
-The story is told in `envs.interest_evolution.env`.  Interests are the world's; documents and choices are coins of a
-session.
+The story is told in `envs.interest_evolution.env`.  Interests are the world's, documents and choices a session's.
 """
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from ..engine.choice import (
     proportional_cascade,
     take,
 )
-from ..engine.params import param
+from ..engine.params import param, rules_of
 from ..engine.rng import integer, kernel, normal, session_key, uniform
 from ..engine.slates import VIEWS
 
@@ -69,31 +68,39 @@ class Params:
     """Seed of who the users are."""
 
 
-class Rules(NamedTuple):
-    """The numbers of `Params` that the kernels read."""
+Rules = rules_of(Params, clicks=bool, choice=int)        # whether clicks are the reward; the place in CHOICES
 
-    clicks: bool
-    choice: int
-    resample: bool
-    quality_sd: float
-    length: float
-    penalty: float
-    refund: float
-    pull: float
-    no_click: float
-    attention: float
+
+class World(NamedTuple):
+    mean_quality: np.ndarray       # [T]
+
+
+class State(NamedTuple):
+    topic: np.ndarray              # [N, m] of the candidates
+    interest: np.ndarray           # [N, T]
+    budget: np.ndarray             # [N] minutes
+    history: np.ndarray            # [N, h, T + 1] float32, h = 0 where it is not observed
+    counts: np.ndarray             # [N, 2 T] float32 clicks and skips, [N, 0] where they are not observed
+
+
+class Out(NamedTuple):
+    response: np.ndarray           # [N, K] int8
+    reward: np.ndarray             # [N] float32
+    expected: np.ndarray           # [N]
+    quality: np.ndarray            # [N, K]
+    terminated: np.ndarray         # [N] bool
 
 
 @kernel
-def choose(r, scores, shares):
+def choose(rules, scores, shares):
     """P(position) into ``shares [K]``; returns P(nothing)."""
-    if r.choice == 0:
-        return multinomial_proportional(scores, r.no_click, FLOOR, shares)
-    if r.choice == 1:
-        return multinomial_logit(scores, r.no_click, shares)
-    if r.choice == 2:
-        return exponential_cascade(scores, r.attention, shares)
-    return proportional_cascade(scores, FLOOR, r.attention, shares)
+    if rules.choice == 0:
+        return multinomial_proportional(scores, rules.no_click, FLOOR, shares)
+    if rules.choice == 1:
+        return multinomial_logit(scores, rules.no_click, shares)
+    if rules.choice == 2:
+        return exponential_cascade(scores, rules.attention * rules.scaling, shares)
+    return proportional_cascade(scores, FLOOR, rules.attention * rules.scaling, shares)
 
 
 @kernel
@@ -111,18 +118,19 @@ def draw_topics(life, day, topics, topic):
 
 
 @kernel
-def draw_quality(r, life, day, place, mean):
+def draw_quality(rules, life, day, place, mean):
     """The quality of candidate ``place``: drawn when somebody looks, always the same."""
-    return mean + r.quality_sd * normal(life, day, QUALITY, place)
+    return mean + rules.quality_sd * normal(life, day, QUALITY, place)
 
 
 @kernel
-def qualities_of(r, seed, user, session, t, mean, topic, out):
-    """Quality of every candidate ``out [N, m, ...]`` of this step, into the last column."""
-    for n in range(len(topic)):
-        life, day = session_key(seed, user[n], session[n]), t[n] if r.resample else 0
-        for j in range(topic.shape[1]):
-            out[n, j, -1] = draw_quality(r, life, day, j, mean[topic[n, j]])
+def qualities_of(rules, world, who, state, quality):
+    """Quality of every candidate of this step, into the last column of ``quality [N, m, ...]``."""
+    for n in range(len(quality)):
+        life = session_key(who.seed, who.user[n], who.session[n])
+        day = who.t[n] if rules.resample else 0
+        for j in range(quality.shape[1]):
+            quality[n, j, -1] = draw_quality(rules, life, day, j, world.mean_quality[state.topic[n, j]])
 
 
 @kernel
@@ -137,50 +145,51 @@ def remember(about, share, history):
 
 
 @kernel
-def begin_users(rows, world_seed, seed, user, session, topic, interest, budget, history, counts, minutes):
+def begin_users(rows, rules, who, state):
     """A session starts: the user is who the world says, the evening is long."""
-    topics = interest.shape[1]
+    topics = state.interest.shape[1]
     for n in rows:
-        who = session_key(world_seed, user[n], 0)
+        person = session_key(rules.world_seed, who.user[n], 0)
         for about in range(topics):
-            interest[n, about] = 2.0 * uniform(who, 0, INTEREST, about) - 1.0
-        budget[n], history[n], counts[n] = minutes, 0.0, 0.0
-        draw_topics(session_key(seed, user[n], session[n]), 0, topics, topic[n])
+            state.interest[n, about] = 2.0 * uniform(person, 0, INTEREST, about) - 1.0
+        state.budget[n], state.history[n], state.counts[n] = rules.budget, 0.0, 0.0
+        draw_topics(session_key(who.seed, who.user[n], who.session[n]), 0, topics, state.topic[n])
 
 
 @kernel
-def step_users(slate, active, r, seed, user, session, t, mean, topic, interest, budget, history, counts,
-               response, reward, expected, quality, terminated):
+def step_users(slate, active, rules, world, who, state, out):
     """One user, one slate: score, choose, watch and pay, get to like it or not; then new candidates."""
+    topic, interest, budget, counts = state.topic, state.interest, state.budget, state.counts
     places, topics = slate.shape[1], interest.shape[1]
     scores, shares = np.empty(places), np.empty(places)
     for n in range(len(slate)):
         if not active[n]:
             continue
-        life, day = session_key(seed, user[n], session[n]), t[n] if r.resample else 0
+        life, t = session_key(who.seed, who.user[n], who.session[n]), who.t[n]
         for j in range(places):
             about = topic[n, slate[n, j]]
             scores[j] = interest[n, about]
-            quality[n, j] = draw_quality(r, life, day, slate[n, j], mean[about])
-        nothing = choose(r, scores, shares)
-        minutes = min(budget[n], r.length)
-        worth = 1.0 if r.clicks else minutes
-        expected[n] = (1.0 - nothing) * worth
-        place = take(shares, nothing, uniform(life, t[n], CHOICE, 0))
+            out.quality[n, j] = draw_quality(rules, life, t if rules.resample else 0, slate[n, j],
+                                             world.mean_quality[about])
+        nothing = choose(rules, scores, shares)
+        minutes = min(budget[n], rules.length)
+        worth = 1.0 if rules.clicks else minutes
+        out.expected[n] = (1.0 - nothing) * worth
+        place = take(shares, nothing, uniform(life, t, CHOICE, 0))
         for j in range(places if counts.shape[1] else 0):
             counts[n, topic[n, slate[n, j]] + (0 if j == place else topics)] += 1.0
         if place == NOTHING:
-            budget[n] -= r.penalty
+            budget[n] -= rules.penalty
         else:
             about = topic[n, slate[n, place]]
-            response[n, place], reward[n] = 1, worth
-            budget[n] += minutes * (r.refund * quality[n, place] - 1.0)
-            interest[n, about] = moved(interest[n, about], r.pull, uniform(life, t[n], MOVE, 0))
-            if history.shape[1]:
-                remember(about, minutes / r.length, history[n])
-        terminated[n] = budget[n] <= 0.0
-        if r.resample:
-            draw_topics(life, t[n] + 1, topics, topic[n])
+            out.response[n, place], out.reward[n] = 1, worth
+            budget[n] += minutes * (rules.refund * out.quality[n, place] - 1.0)
+            interest[n, about] = moved(interest[n, about], rules.pull, uniform(life, t, MOVE, 0))
+            if state.history.shape[1]:
+                remember(about, minutes / rules.length, state.history[n])
+        out.terminated[n] = budget[n] <= 0.0
+        if rules.resample:
+            draw_topics(life, t + 1, topics, topic[n])
 
 
 @kernel

@@ -8,14 +8,7 @@ import numpy as np
 
 from ..engine.rng import kernel
 from ..engine.solver import TabularMDP
-
-
-@kernel
-def after(bored, shown, click, pace, levels):
-    """Boredom of a topic after the step: a click adds the item's pace, a topic that is not shown cools by one."""
-    if not shown:
-        return max(0, bored - 1)
-    return min(levels, bored + pace) if click else bored
+from .user import after
 
 
 @kernel
@@ -54,14 +47,15 @@ class Planner:
     ``states [S, T]``: the boredoms by their code, S = (levels + 1)^T.
     """
 
-    def __init__(self, topic, appeal, pace, topics: int, levels: int, pull_lost: float, horizon: int):
-        self.topic, self.appeal, self.pace, self.horizon = topic, appeal, pace, horizon
-        self.levels, self.pull_lost = levels, pull_lost
+    def __init__(self, rules, world):
+        topic, appeal, pace = self.topic, self.appeal, self.pace = world.topic, world.appeal, world.pace
+        topics, levels = rules.topics, rules.levels
+        self.levels, self.horizon = levels, rules.horizon
         self.codes = (levels + 1) ** np.arange(topics)
         self.states = np.arange((levels + 1) ** topics)[:, None] // self.codes % (levels + 1)
         groups = [np.flatnonzero((topic == k) & (pace == step)) for k in range(topics) for step in np.unique(pace)]
         self.candidates = np.unique([g[pick(appeal[g])] for g in groups if len(g) for pick in (np.argmax, np.argmin)])
-        self.lost = 1.0 - pull_lost * self.states / levels                   # [S, T]
+        self.lost = 1.0 - rules.pull_lost * self.states / levels                   # [S, T]
         self.moves = self._moves(self.candidates)
         self.plans: dict[bytes, tuple[np.ndarray, float]] = {}
 
@@ -102,17 +96,17 @@ class Planner:
         return float(value[0])
 
 
-def user_table(interest, topic, appeal, pace, levels: int, pull_lost: float, horizon: int) -> TabularMDP:
+def user_table(interest, rules, world) -> TabularMDP:
     """A user with ``interest [T]`` as a `TabularMDP`: S = (levels + 1)^T boredoms, every item an action."""
-    topics, items = len(interest), range(len(topic))
+    (topic, appeal, pace), topics, levels, items = world, len(interest), rules.levels, range(len(world.topic))
     outcomes = []
     for code in range((levels + 1) ** topics):
         bored = [code // (levels + 1) ** k % (levels + 1) for k in range(topics)]
         branches = []
         for i in items:
-            p = interest[topic[i]] * appeal[i] * (1.0 - pull_lost * bored[topic[i]] / levels)
+            p = interest[topic[i]] * appeal[i] * (1.0 - rules.pull_lost * bored[topic[i]] / levels)
             to = [sum(after.py_func(b, k == topic[i], click, pace[i], levels) * (levels + 1) ** k
                       for k, b in enumerate(bored)) for click in (True, False)]
             branches.append([(p, to[0], 1.0), (1.0 - p, to[1], 0.0)])
         outcomes.append(branches)
-    return TabularMDP.from_outcomes(outcomes, 0, horizon=horizon)
+    return TabularMDP.from_outcomes(outcomes, 0, horizon=rules.horizon)

@@ -20,84 +20,21 @@ An item that stands twice in a slate is seen once.
 """
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
-from ..engine.choice import NOTHING, multinomial_proportional, take
-from ..engine.params import param
-from ..engine.rng import integer, kernel, session_key, uniform
+from ..engine.knows import Exact, Knows
+from ..engine.params import rules
 from ..engine.solver import TabularMDP, evaluate
 from ..engine.vector import VectorEnv
 from ..tabular.problems import scaled
 from .planner import plan_slates, slate_table
+from .user import Out, Params, Rules, State, World, begin_users, step_users
 
-START, CHOICE, MOVE, STAY = 1, 2, 3, 4           # purposes of the coins
 MOST_SLATES = 200_000                            # C(N, K) must not exceed it: this is the shop that can be enumerated
-
-
-@dataclass(frozen=True)
-class Params:
-    items: int = param(12, 1)
-    """N; item by item the topics take turns, in an order drawn by ``world_seed``."""
-    slate: int = param(3, 1)
-    """K, items shown."""
-    appeal: tuple = (2.0, 1.5, 1.0)
-    """Weight of the strongest item of a topic at interest pull 1 (nothing weighs 1); its length is T."""
-    weakest: float = param(0.2, 0.0, 1.0)
-    """Strength of a topic's weakest item; the strongest has 1, the others lie evenly between."""
-    pull: tuple = (0.1, 1.0, 3.0)
-    """Factor on the weight by interest; its length is L."""
-    rise: tuple = (0.9, 0.1, 0.7)
-    """Probability, by topic, that taking an item raises the interest by one; otherwise it falls by one."""
-    stay: tuple = (0.7, 0.93, 0.97)
-    """Quality: probability, by topic, that the user goes on after taking an item."""
-    stay_nothing: float = param(0.7, 0.0, 1.0)
-    """The same after taking nothing."""
-    action: str = param("slate", choices=("slate", "flat"))
-    """How the agent speaks."""
-    observe: str = param("id", choices=("id", "one_hot", "features"))
-    """What it sees of the interests."""
-    horizon: int = param(200, 1)
-    """Steps of a session after which it is truncated."""
-    world_seed: int = param(0, 0)
-    """Seed of the order of the catalogue."""
-
-
-@kernel
-def begin_users(rows, seed, user, session, states, state):
-    for n in rows:
-        state[n] = integer(session_key(seed, user[n], session[n]), 0, START, 0, states)
-
-
-@kernel
-def step_users(slate, active, seed, user, session, t, weight, topic, rise, stay, levels, state, response, reward,
-               expected, terminated):
-    """One user, one slate: weigh the items, take one or none, change the interest, stay or leave."""
-    places = slate.shape[1]
-    scores, shares = np.empty(places), np.empty(places)
-    for n in range(len(slate)):
-        if not active[n]:
-            continue
-        life = session_key(seed, user[n], session[n])
-        for j in range(places):
-            scores[j] = weight[state[n], slate[n, j]]
-            for i in range(j):
-                if slate[n, i] == slate[n, j]:
-                    scores[j] = 0.0
-        nothing = multinomial_proportional(scores, 1.0, 0.0, shares)
-        expected[n] = 1.0 - nothing
-        place = take(shares, nothing, uniform(life, t[n], CHOICE, 0))
-        quality = stay[-1]
-        if place != NOTHING:
-            response[n, place], reward[n] = 1, 1.0
-            about = topic[slate[n, place]]
-            quality, level = stay[about], state[n] // levels**about % levels
-            up = uniform(life, t[n], MOVE, 0) < rise[about]
-            state[n] += (min(level + 1, levels - 1) - level if up else max(level - 1, 0) - level) * levels**about
-        terminated[n] = uniform(life, t[n], STAY, 0) >= quality
 
 
 class SmallSlate(VectorEnv):
@@ -107,7 +44,7 @@ class SmallSlate(VectorEnv):
 
     def _build(self):
         p = self.params
-        topics, self.levels = len(p.appeal), len(p.pull)
+        topics, levels = len(p.appeal), len(p.pull)
         if not topics == len(p.rise) == len(p.stay) or min(*p.appeal, *p.pull) <= 0:
             raise ValueError(f"parameters 'appeal' = {p.appeal}, 'rise' and 'stay' must have one entry for each topic, "
                              "and 'appeal' and 'pull' be positive")
@@ -117,16 +54,17 @@ class SmallSlate(VectorEnv):
             raise ValueError(f"parameter 'slate' = {p.slate} must be at most 'items' = {p.items}, and there may be at "
                              f"most {MOST_SLATES} slates")
         order = np.random.default_rng([p.world_seed, 1]).permutation(p.items)
-        self.topic, rank = order % topics, order // topics                   # [N]
-        last = np.maximum(1, np.bincount(self.topic, minlength=topics)[self.topic] - 1)
+        topic, rank = order % topics, order // topics                        # [N]
+        last = np.maximum(1, np.bincount(topic, minlength=topics)[topic] - 1)
         strength = 1.0 - (1.0 - p.weakest) * rank / last
-        self.interest = np.arange(self.levels**topics)[:, None] // self.levels ** np.arange(topics) % self.levels
-        self.weight = np.array(p.appeal)[self.topic] * strength * np.array(p.pull)[self.interest[:, self.topic]]
-        self.rise, self.stay = np.array(p.rise, np.float64), np.array([*p.stay, p.stay_nothing], np.float64)
+        self.interest = np.arange(levels**topics)[:, None] // levels ** np.arange(topics) % levels      # [S, T]
+        weight = np.array(p.appeal)[topic] * strength * np.array(p.pull)[self.interest[:, topic]]
+        self.world = World(weight, topic, np.array(p.rise, np.float64), np.array([*p.stay, p.stay_nothing], np.float64))
+        self.rules = rules(Rules, p, levels=levels)
         self.slates = np.array(list(itertools.combinations(range(p.items), p.slate)))        # [C, K]
-        self.items = np.column_stack([np.eye(topics)[self.topic], strength]).astype(np.float32)
+        self.items = np.column_stack([np.eye(topics)[topic], strength]).astype(np.float32)
         self.items = self.items[self.slates].mean(axis=1) if p.action == "flat" else self.items
-        self.features, self.one_hot = scaled(self.interest, self.levels - 1), np.eye(len(self.interest), dtype="f4")
+        self.features, self.one_hot = scaled(self.interest, levels - 1), np.eye(len(self.interest), dtype="f4")
         self.horizon = p.horizon
 
     def _spaces(self):
@@ -136,27 +74,29 @@ class SmallSlate(VectorEnv):
         return seen, Discrete(len(self.slates)) if p.action == "flat" else MultiDiscrete([p.items] * p.slate)
 
     def _allocate(self):
-        return {"state": np.zeros(self.num_envs, np.int64)}
+        return State(np.zeros(self.num_envs, np.int64))
 
     def _begin(self, rows):
-        begin_users(rows, self.seed, self.user, self.session, len(self.interest), self.state["state"])
+        begin_users(rows, self.world, self.who(), self.state)
 
     def _advance(self, action, active):
         n, slate = self.num_envs, self.slates[action] if self.params.action == "flat" else action
-        response, reward, expected = np.zeros(slate.shape, np.int8), np.zeros(n, np.float32), np.zeros(n)
-        terminated = np.zeros(n, bool)
-        step_users(slate, active, self.seed, self.user, self.session, self.t, self.weight, self.topic, self.rise,
-                   self.stay, self.levels, self.state["state"], response, reward, expected, terminated)
-        return reward, terminated, {"expected_reward": expected, "response": response}
+        out = Out(response=np.zeros(slate.shape, np.int8), reward=np.zeros(n, np.float32), expected=np.zeros(n),
+                  terminated=np.zeros(n, bool))
+        step_users(slate, active, self.rules, self.world, self.who(), self.state, out)
+        return out.reward, out.terminated, {"expected_reward": out.expected, "response": out.response}
 
     def _observe(self):
-        return self.encode(self.state["state"])
+        return self.encode(self.state.state)
 
     def _oracle(self):
-        slate = self.plan[0][np.minimum(self.t, self.params.horizon - 1), self.state["state"]]
+        slate = self.plan[0][np.minimum(self.t, self.params.horizon - 1), self.state.state]
         return self.flat(slate) if self.params.action == "flat" else slate
 
     # exact answers ------------------------------------------------------------------------------------------------
+    def knows(self) -> Knows:
+        return replace(super().knows(), exact=Exact(self.random_return, self.optimal_return, self.exact_return))
+
     def encode(self, state) -> np.ndarray:
         """What the agent sees of the states ``[n]``: ``[n, …]``."""
         if self.params.observe == "id":
@@ -171,8 +111,7 @@ class SmallSlate(VectorEnv):
     @cached_property
     def plan(self):
         """(the best slates ``[H, S, K]`` in ascending order, the values of the first step ``[S]``)."""
-        slates, value = plan_slates(self.weight, self.topic, self.rise, self.stay, self.levels, self.params.horizon,
-                                    self.params.slate)
+        slates, value = plan_slates(self.rules, self.world)
         return np.sort(slates, axis=-1), value
 
     def optimal_return(self) -> float:
@@ -195,5 +134,4 @@ class SmallSlate(VectorEnv):
 
     def table(self, slates) -> TabularMDP:
         """The MDP in which only ``slates [S or 1, A, K]`` are shown; ``table(env.slates[None])`` is the whole shop."""
-        return slate_table(slates, self.weight, self.topic, self.interest, self.rise, self.stay, self.levels,
-                           self.horizon)
+        return slate_table(slates, self.rules, self.world, self.interest)

@@ -35,12 +35,13 @@ def best_slate(weight, worth, nothing, slate):
 
 
 @kernel
-def plan_slates(weight, topic, rise, stay, levels, horizon, places):
+def plan_slates(rules, world):
     """Backward induction: the best slates ``[H, S, K]`` and the values of the first step ``[S]``."""
+    weight, topic, rise, stay, levels = world.weight, world.topic, world.rise, world.stay, rules.levels
     states, items = weight.shape
-    slates = np.zeros((horizon, states, places), np.int64)
+    slates = np.zeros((rules.horizon, states, rules.slate), np.int64)
     value, worth = np.zeros(states), np.empty(items)
-    for t in range(horizon - 1, -1, -1):
+    for t in range(rules.horizon - 1, -1, -1):
         after = value.copy()
         for s in range(states):
             for i in range(items):
@@ -54,8 +55,12 @@ def plan_slates(weight, topic, rise, stay, levels, horizon, places):
     return slates, value
 
 
-def slate_table(slates, weight, topic, interest, rise, stay, levels, horizon) -> TabularMDP:
-    """The MDP in which only ``slates [S or 1, A, K]`` are shown: L^T states and, last, the user who is gone."""
+def slate_table(slates, rules, world, interest) -> TabularMDP:
+    """The MDP in which only ``slates [S or 1, A, K]`` are shown: L^T states and, last, the user who is gone.
+
+    ``interest [S, T]``: the interests of every state.
+    """
+    (weight, topic, rise, stay), levels = world, rules.levels
     states, topics = interest.shape
     slates = np.broadcast_to(slates, (states, *slates.shape[1:]))
     picked = weight[np.arange(states)[:, None, None], slates]       # [S, A, K]
@@ -78,4 +83,4 @@ def slate_table(slates, weight, topic, interest, rise, stay, levels, horizon) ->
         table[1][:-1, :, k] = np.broadcast_to(to, states)[:, None]
     table[0][-1, :, 0] = 1.0
     start = np.append(np.full(states, 1.0 / states), 0.0)
-    return TabularMDP(*table, start, np.arange(states + 1) == states, horizon=horizon)
+    return TabularMDP(*table, start, np.arange(states + 1) == states, horizon=rules.horizon)

@@ -10,12 +10,14 @@ learned, are known (`envs.engine.solver`).  One session walks through the table,
 | reward      | of the outcome that is drawn; ``boredom``: a click, its probability is ``expected_reward`` in info |
 | end         | ``terminated`` in a terminal state; ``truncated`` after ``horizon`` steps |
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
+from ..engine.knows import Exact, Knows
 from ..engine.params import param
 from ..engine.rng import kernel, session_key, uniform
 from ..engine.solver import TabularMDP, backward_induction, evaluate
@@ -23,6 +25,7 @@ from ..engine.vector import VectorEnv
 from . import problems
 
 START, OUTCOME = 1, 2                            # purposes of the coins
+ON_A_MAP = ("grid", "frozen_lake", "cliff")      # problems whose states are cells
 HORIZONS = {"grid": 500, "frozen_lake": 100, "cliff": 500, "boredom": 100, "churn": 200}
 
 
@@ -58,6 +61,25 @@ def cumulative(chance) -> np.ndarray:
     return np.where(after > 1e-15, np.cumsum(chance, axis=-1), 1.0)
 
 
+class World(NamedTuple):
+    """The table of `TabularMDP`, its chances as shares of [0, 1)."""
+
+    first: np.ndarray              # [S] upper ends of the shares of the first state
+    ends: np.ndarray               # [S, A, K] of the outcomes
+    successor: np.ndarray          # [S, A, K]
+    reward: np.ndarray             # [S, A, K]
+    terminal: np.ndarray           # [S] bool
+
+
+class State(NamedTuple):
+    state: np.ndarray              # [N]
+
+
+class Out(NamedTuple):
+    reward: np.ndarray             # [N] float32
+    terminated: np.ndarray         # [N] bool
+
+
 @kernel
 def draw(ends, coin):
     """The outcome whose share of [0, 1) the coin lies in."""
@@ -68,21 +90,24 @@ def draw(ends, coin):
 
 
 @kernel
-def begin_users(rows, seed, user, session, first, state):
+def begin_users(rows, world, who, state):
+    """A session starts: one coin."""
     for n in rows:
-        state[n] = draw(first, uniform(session_key(seed, user[n], session[n]), 0, START, 0))
+        life = session_key(who.seed, who.user[n], who.session[n])
+        state.state[n] = draw(world.first, uniform(life, 0, START, 0))
 
 
 @kernel
-def step_users(action, active, seed, user, session, t, ends, successor, pay, terminal, state, reward, terminated):
+def step_users(action, active, world, who, state, out):
     """One user, one step: toss the coin, take the outcome, look whether that was the end."""
     for n in range(len(action)):
         if active[n]:
-            s, a = state[n], action[n]
-            k = draw(ends[s, a], uniform(session_key(seed, user[n], session[n]), t[n], OUTCOME, 0))
-            reward[n] = pay[s, a, k]
-            state[n] = successor[s, a, k]
-            terminated[n] = terminal[state[n]]
+            s, a = state.state[n], action[n]
+            life = session_key(who.seed, who.user[n], who.session[n])
+            k = draw(world.ends[s, a], uniform(life, who.t[n], OUTCOME, 0))
+            out.reward[n] = world.reward[s, a, k]
+            state.state[n] = world.successor[s, a, k]
+            out.terminated[n] = world.terminal[state.state[n]]
 
 
 class Tabular(VectorEnv):
@@ -96,8 +121,8 @@ class Tabular(VectorEnv):
     def _build(self):
         self.mdp = self._table()
         self.horizon = self.mdp.horizon
-        self.ends, self.first = cumulative(self.mdp.chance), cumulative(self.mdp.start)
-        self.deterministic = bool((self.mdp.chance.max(axis=-1) == 1).all() and self.mdp.start.max() == 1)
+        self.world = World(cumulative(self.mdp.start), cumulative(self.mdp.chance), self.mdp.successor, self.mdp.reward,
+                           self.mdp.terminal)
         self.clicks = self.params.problem == "boredom"    # the reward is a coin of its own, with a known mean
         self.one_hot = np.eye(len(self.mdp.start), dtype=np.float32)
         if self.mdp.features is not None:
@@ -114,27 +139,31 @@ class Tabular(VectorEnv):
         return Box(-1.0, 1.0, self.features.shape[1:]), Discrete(actions)
 
     def _allocate(self):
-        return {"state": np.zeros(self.num_envs, np.int64)}
+        return State(np.zeros(self.num_envs, np.int64))
 
     def _begin(self, rows):
-        begin_users(rows, self.seed, self.user, self.session, self.first, self.state["state"])
+        begin_users(rows, self.world, self.who(), self.state)
 
     def _advance(self, action, active):
-        reward, terminated = np.zeros(self.num_envs, np.float32), np.zeros(self.num_envs, bool)
-        info = {}
+        info, out = {}, Out(reward=np.zeros(self.num_envs, np.float32), terminated=np.zeros(self.num_envs, bool))
         if self.clicks:
-            info["expected_reward"] = np.where(active, self.mdp.R[self.state["state"], action], 0.0)
-        step_users(action, active, self.seed, self.user, self.session, self.t, self.ends, self.mdp.successor,
-                   self.mdp.reward, self.mdp.terminal, self.state["state"], reward, terminated)
-        return reward, terminated, info
+            info["expected_reward"] = np.where(active, self.mdp.R[self.state.state, action], 0.0)
+        step_users(action, active, self.world, self.who(), self.state, out)
+        return out.reward, out.terminated, info
 
     def _observe(self):
-        return self.encode(self.state["state"])
+        return self.encode(self.state.state)
 
     def _oracle(self):
-        return self.optimal_actions[np.minimum(self.t, len(self.plan) - 1), self.state["state"]]
+        return self.optimal_actions[np.minimum(self.t, len(self.plan) - 1), self.state.state]
 
     # exact answers ------------------------------------------------------------------------------------------------
+    def knows(self) -> Knows:
+        p, given = self.params, type(self)._table is Tabular._table          # not a table of a subclass
+        exact = Exact(self.random_return, self.optimal_return, self.exact_return, True, self.mdp, self.encode,
+                      lambda: self.plan, (p.map, p.problem) if given and p.problem in ON_A_MAP else None)
+        return replace(super().knows(), exact=exact)
+
     def encode(self, state) -> np.ndarray:
         """What the agent sees of the states ``[n]``: ``[n, …]``."""
         if self.params.observe == "id":

@@ -265,7 +265,7 @@ def test_long_term_satisfaction_is_the_scalar_story(action):
 # interest evolution: what is shown and seen ---------------------------------------------------------------------------
 def by_hand(env, slate):
     """(expected minutes of a full video, P(each position)) of one user, proportional choice."""
-    weight = env.state["interest"][0][env.state["topic"][0][slate]] + 1
+    weight = env.state.interest[0][env.state.topic[0][slate]] + 1
     return 4 * weight.sum() / (2 + weight.sum()), weight / (2 + weight.sum())
 
 
@@ -282,7 +282,7 @@ def test_the_response_follows_the_choice_probabilities():
     """5,000 users shown the same positions: clicks a position against their mean probability."""
     env, _, _ = start(InterestEvolution, 5000)
     slate = np.tile([0, 4, 9], (5000, 1))
-    weight = np.take_along_axis(env.state["interest"], env.state["topic"][:, [0, 4, 9]], axis=1) + 1
+    weight = np.take_along_axis(env.state.interest, env.state.topic[:, [0, 4, 9]], axis=1) + 1
     share = weight / (2 + weight.sum(axis=1, keepdims=True))
     _, reward, _, _, info = env.step(slate)
     clicks = info["response"]
@@ -295,7 +295,7 @@ def test_the_response_follows_the_choice_probabilities():
                                               ("exponential_cascade", {}), ("proportional_cascade", {"scaling": .5})])
 def test_other_choice_models(choice, more):
     env, _, _ = start(InterestEvolution, choice=choice, **more)
-    s = env.state["interest"][0][env.state["topic"][0][[2, 0, 8]]]
+    s = env.state.interest[0][env.state.topic[0][[2, 0, 8]]]
     nothing = {"mnl": np.exp(more.get("no_click", 1.0)) / (np.exp(more.get("no_click", 1.0)) + np.exp(s).sum()),
                "exponential_cascade": np.prod(1 - .65 * .05 * np.exp(s)),
                "proportional_cascade": np.prod(1 - .65 * more.get("scaling", .05) * (s + 1))}[choice]
@@ -306,7 +306,7 @@ def test_the_last_video_is_cut_short_and_the_session_ends():
     env, _, _ = start(InterestEvolution, 200, budget=6.0)
     reward = np.zeros(200)
     for _ in range(12):                                   # no click costs half a minute, so twelve steps are the most
-        before, alive = env.state["budget"].copy(), ~env.done
+        before, alive = env.state.budget.copy(), ~env.done
         _, r, terminated, _, info = env.step(np.tile([0, 1, 2], (200, 1)))
         taken = info["response"].any(axis=1)
         np.testing.assert_allclose(r[taken], np.minimum(before, 4.0)[taken], rtol=1e-6)
@@ -344,8 +344,8 @@ def test_what_is_observed_of_the_user_is_what_happened():
     assert (obs["history"] == 0).all() and obs["history"].shape == (30, 3, 21)
     first, rng = obs["candidates"], np.random.default_rng(0)
     np.testing.assert_allclose(first[:, :, -1], past.qualities(), rtol=1e-6)
-    topic, watched, tally = past.state["topic"].copy(), [[] for _ in range(30)], np.zeros((30, 40))
-    assert abs((past.qualities() - past.mean_quality[topic]).std() - .1) < .02
+    topic, watched, tally = past.state.topic.copy(), [[] for _ in range(30)], np.zeros((30, 40))
+    assert abs((past.qualities() - past.world.mean_quality[topic]).std() - .1) < .02
     for _ in range(12):
         slate = rng.permuted(np.tile(np.arange(10), (30, 1)), axis=1)[:, :3]
         alive = ~past.done
@@ -370,7 +370,7 @@ def test_clicks_can_be_the_reward_and_users_are_the_worlds():
     np.testing.assert_array_equal(obs["user"], other["user"])
     assert (obs["candidates"] != other["candidates"]).any()
     assert (start(InterestEvolution, 300, world_seed=1)[1]["user"] != other["user"]).any()
-    weight = np.take_along_axis(env.state["interest"], env.state["topic"][:, :3], axis=1).sum(axis=1) + 3
+    weight = np.take_along_axis(env.state.interest, env.state.topic[:, :3], axis=1).sum(axis=1) + 3
     _, reward, _, _, info = env.step(np.tile([0, 1, 2], (300, 1)))
     np.testing.assert_array_equal(reward, info["response"].sum(axis=1))
     np.testing.assert_allclose(info["expected_reward"], weight / (2 + weight), rtol=1e-12)
@@ -380,7 +380,7 @@ def test_clicks_can_be_the_reward_and_users_are_the_worlds():
 # interest exploration -------------------------------------------------------------------------------------------------
 def test_a_logit_choice_among_what_is_shown():
     env, obs, _ = start(InterestExploration, 4000, observe="full", affinity_sd=0.0)
-    kind, group = env.state["kind"], obs["candidates"][:, :, :2].argmax(axis=2)
+    kind, group = env.state.kind, obs["candidates"][:, :, :2].argmax(axis=2)
     assert abs((kind == 0).mean() - .3) < 4 * np.sqrt(.21 / 4000)
     assert abs((group == 0).mean() - .2) < 4 * .4 / np.sqrt(8e4)
     np.testing.assert_allclose(obs["user"], np.exp([[.1, .7], [.7, .1]])[kind], rtol=1e-6)
@@ -399,7 +399,7 @@ def test_the_best_group_depends_on_the_type_only_with_other_qualities():
     """The trap of the published numbers: group 0 is the better one for everybody."""
     def best(**params):
         env, _, _ = start(InterestExploration, 2, affinity_sd=0.0, quality_sd=0.0, type_shares=(.5, .5), **params)
-        affinity, quality = np.exp(env.affinity_means), np.exp(env.quality_means)
+        affinity, quality = np.exp(env.world.affinity_means), np.exp(env.world.quality_means)
         return (affinity + quality).round(2).tolist()
     assert best() == [[3.33, 3.24], [4.24, 2.33]]
     assert best(quality_means=(.5, .2)) == [[2.75, 3.24], [3.66, 2.33]]

@@ -30,7 +30,7 @@ def loop(users, replications, rounds=100, **params):
         if t >= rounds - 10:
             deployed.load_policy_state(algorithm.policy_state())
             slate, _ = deployed.act(np.ones((replications, 1)), make_rng(1, t))             # [R, K]
-            found.append([1 - env.rate[slate] @ env.examined / env.value, np.isin(slate, top).mean(axis=1),
+            found.append([1 - env.world.rate[slate] @ env.world.examined / env.value, np.isin(slate, top).mean(axis=1),
                           slate[:, 0] == top[0]])
         batch, seen, _ = collect(env, algorithm, seen, 1, make_rng(0, t))
         algorithm.learn(batch)

@@ -47,15 +47,15 @@ def shown(env, scores):
 
 
 EVOLUTION = {
-    "uniform random": lambda env, rng: shown(env, rng.random(env.state["topic"].shape)),
+    "uniform random": lambda env, rng: shown(env, rng.random(env.state.topic.shape)),
     "top-k by user interest": lambda env, rng: env.myopic(),
     "top-k by true quality": lambda env, rng: shown(env, env.qualities()),
     "top-k by topic mean": lambda env, rng: env.oracle(),
 }
 EXPLORATION = {
-    "uniform random": lambda env, rng: shown(env, rng.random(env.state["group"].shape)),
-    "top-quality": lambda env, rng: shown(env, env.state["shown"][:, :, -1]),
-    "lowest-quality": lambda env, rng: shown(env, -env.state["shown"][:, :, -1]),
+    "uniform random": lambda env, rng: shown(env, rng.random(env.state.group.shape)),
+    "top-quality": lambda env, rng: shown(env, env.state.shown[:, :, -1]),
+    "lowest-quality": lambda env, rng: shown(env, -env.state.shown[:, :, -1]),
     "oracle (optimum)": lambda env, rng: env.oracle(),
 }
 SATISFACTION = {

@@ -181,11 +181,11 @@ def solved():
     value = action_values(mdp, np.zeros(28))
     for _ in range(400):
         value = action_values(mdp, value.max(axis=1))
-    v, level = value.max(axis=1)[:27], env.interest[:, env.topic]                           # [27], [27, 6]
-    to = [np.arange(27)[:, None] + (np.clip(level + d, 0, 2) - level) * 3**env.topic for d in (1, -1)]
-    rise, stay = env.rise[env.topic], env.stay[env.topic]
+    v, level = value.max(axis=1)[:27], env.interest[:, env.world.topic]                           # [27], [27, 6]
+    to = [np.arange(27)[:, None] + (np.clip(level + d, 0, 2) - level) * 3**env.world.topic for d in (1, -1)]
+    rise, stay = env.world.rise[env.world.topic], env.world.stay[env.world.topic]
     worth = 1 + stay * (rise * v[to[0]] + (1 - rise) * v[to[1]])
-    return env, value, np.column_stack([np.log(env.weight), np.zeros(27)]), np.column_stack([worth, 0.7 * v])
+    return env, value, np.column_stack([np.log(env.world.weight), np.zeros(27)]), np.column_stack([worth, 0.7 * v])
 
 
 def test_true_item_values_make_the_enumerated_q_the_optimal_policy_and_fixed_targets():
@@ -225,7 +225,7 @@ def test_the_choice_model_recovers_the_weights():
                                             "epsilon_end": 1.0, "rollout_steps": 4}))
     train(env, algorithm, 100_000, seed=1)
     weight, _, _ = algorithm.scores(torch.eye(9), algorithm.policy["worth"])
-    share, true = weight / (1 + weight), env.weight / (1 + env.weight)
+    share, true = weight / (1 + weight), env.world.weight / (1 + env.world.weight)
     np.testing.assert_allclose(share, true, atol=0.05)
     assert abs(share - true).mean() < 0.015
 

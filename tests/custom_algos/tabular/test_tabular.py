@@ -446,7 +446,7 @@ def test_tables_blow_up_with_the_number_of_features(features, bands):
     algorithm = learner("q_learning", env, bins=2, gamma=0.0, step_power=1.0, initial_value=0.5, epsilon_end=0.1,
                         epsilon_steps=0, replications=10)
     x = np.stack(np.meshgrid(*[[-1.0, 1.0]] * features), axis=-1).reshape(-1, features)
-    mean = 1 / (1 + np.exp(-np.c_[x, np.ones(len(x))] @ env.weights.T.astype(float)))            # [2^d, A]
+    mean = 1 / (1 + np.exp(-np.c_[x, np.ones(len(x))] @ env.world.weights.T.astype(float)))            # [2^d, A]
     scores = {}
     def score(row):
         if algorithm.steps in bands:

@@ -165,7 +165,7 @@ def test_the_clock_starts_with_a_seed_and_counts_only_real_steps():
             env.reset(seed=0)
             for _ in range(calls):
                 env.step([1])
-            assert env.state["clock"][0] == 4
+            assert env.state.clock[0] == 4
 
 
 def test_types_by_hand():
@@ -174,12 +174,12 @@ def test_types_by_hand():
                        autoreset="same_step")
     obs, _ = env.reset(seed=0)
     kind = obs.argmax(axis=1)
-    assert (obs.sum(axis=1) == 1).all() and (kind == env.state["type"]).all()
+    assert (obs.sum(axis=1) == 1).all() and (kind == env.state.type).all()
     assert np.abs(np.bincount(kind, minlength=5) - 400).max() < 4 * np.sqrt(2000 * .2 * .8)
     info = env.step(1 + kind)[-1]
     np.testing.assert_allclose(info["expected_reward"], .30)
     np.testing.assert_allclose(env.step(np.zeros(2000, int))[-1]["regret"], .15)
-    wrong = (env.state["type"] + 1) % 5
+    wrong = (env.state.type + 1) % 5
     np.testing.assert_allclose(env.step(1 + wrong)[-1]["regret"], .25)
 
 
@@ -269,13 +269,13 @@ def test_arms_take_turns():
 
 def test_own_arms_are_a_problem_for_each_slot_from_the_prior():
     env = same_step(ArmBandit, 2000, own_arms=True, prior_a=2.0, prior_b=6.0, arms=5)
-    assert env.table.shape == (2000, 1, 1, 5)
-    assert abs(env.table.mean() - .25) < 4 * np.sqrt(.25 * .75 / 9 / 10_000)
+    assert env.world.table.shape == (2000, 1, 1, 5)
+    assert abs(env.world.table.mean() - .25) < 4 * np.sqrt(.25 * .75 / 9 / 10_000)
     part = same_step(ArmBandit, 3, own_arms=True, prior_a=2.0, prior_b=6.0, arms=5, slot0=7, stride=2000)
-    np.testing.assert_array_equal(part.table, env.table[7:10])
+    np.testing.assert_array_equal(part.world.table, env.world.table[7:10])
     shared = same_step(ArmBandit, 2000, arms=5)
-    assert shared.table.shape == (1, 1, 1, 5)
-    assert (same_step(ArmBandit, 1, arms=5, world_seed=1).table != shared.table).all()
+    assert shared.world.table.shape == (1, 1, 1, 5)
+    assert (same_step(ArmBandit, 1, arms=5, world_seed=1).world.table != shared.world.table).all()
 
 
 # headlines -----------------------------------------------------------------------------------------------------------
@@ -313,7 +313,7 @@ def test_real_headlines():
     np.testing.assert_allclose(fit_prior(n, c), np.exp(other.x), rtol=1e-4)
     np.testing.assert_allclose(fit_prior(n, c), (2.2903, 165.87), rtol=1e-4)    # the figures of docs/environments.md
     env = same_step(HeadlineBandit, 1000, path=str(HEADLINES))
-    assert env.table.shape == (1000, 1, 1, 4) and abs(env.table.mean() - .01362) < 4 * .0089 / np.sqrt(4000)
+    assert env.world.table.shape == (1000, 1, 1, 4) and abs(env.world.table.mean() - .01362) < 4 * .0089 / np.sqrt(4000)
 
 
 # contexts ------------------------------------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ def test_means_of_a_fixed_set_are_the_link_of_the_score(link, bias):
     env = same_step(ContextBandit, 50, link=link, bias=bias, dim=4, actions=6)
     obs, _ = env.reset(seed=0)
     x = np.column_stack([obs, np.ones(50)]) if bias else obs
-    means = LINKS[link](x @ env.weights.T)                                      # [50, 6]
+    means = LINKS[link](x @ env.world.weights.T)                                      # [50, 6]
     action = np.arange(50) % 6
     info = env.step(action)[-1]
     np.testing.assert_allclose(info["expected_reward"], means[np.arange(50), action], atol=1e-6)

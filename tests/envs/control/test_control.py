@@ -37,7 +37,7 @@ def side_by_side(ours, theirs, choose, put, start):
 def test_cartpole_moves_as_gymnasium_s():
     rng = np.random.default_rng(0)
     def put(theirs, ours):
-        theirs.state = ours.state["body"][0].copy()
+        theirs.state = ours.state.body[0].copy()
     def start(theirs):
         theirs.steps_beyond_terminated = None
     ends = side_by_side(CartPole(1, autoreset="same_step"), gym.make("CartPole-v1").unwrapped,
@@ -58,7 +58,7 @@ def test_pendulum_moves_as_gymnasium_s():
     """Torques up to twice the strongest: those beyond it are clipped."""
     rng = np.random.default_rng(0)
     def put(theirs, ours):
-        theirs.state = np.array([ours.state["angle"][0], ours.state["seen"][0, 2]])
+        theirs.state = np.array([ours.state.angle[0], ours.state.seen[0, 2]])
     ends = side_by_side(Pendulum(1, autoreset="same_step"), gym.make("Pendulum-v1").unwrapped,
                         lambda: rng.uniform(-4, 4, 1).astype(np.float32), put, lambda theirs: None)
     assert ends == STEPS // gym.spec("Pendulum-v1").max_episode_steps
@@ -84,7 +84,7 @@ def test_starts_follow_gymnasium_s_law(model, env_id):
 
     env, theirs = model(4000), gym.make(env_id).unwrapped
     env.reset(seed=5)
-    ours = env.state["body"] if model is CartPole else np.column_stack([env.state["angle"], env.state["seen"][:, 2]])
+    ours = env.state.body if model is CartPole else np.column_stack([env.state.angle, env.state.seen[:, 2]])
     others = []
     for seed in range(4000):
         theirs.reset(seed=seed)

@@ -9,6 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from envs import logs
+from envs.logs import reading
+from envs.logs.__main__ import main
+from envs.logs.check import visible_lift, wilson
+from envs.logs.schema import LISTS
 
 FULL = pd.DataFrame({                                      # every column of the schema once, with nulls where allowed
     "time": [10.0, 20.0, 30.0, 5.0],
@@ -54,7 +58,7 @@ def test_parquet_round_trip_is_exact(tmp_path):
     assert list(log.frame) == [*logs.SCHEMA, "obs_hour", "user_age", "item_year", "item_title"]
     logs.write(log, tmp_path / "log.parquet")
     back = logs.read(tmp_path / "log.parquet")
-    lists = list(logs.LISTS)
+    lists = list(LISTS)
     same(back.frame.drop(columns=lists), log.frame.drop(columns=lists))
     for name in lists:
         assert listed(back.frame[name]) == listed(FULL[name])
@@ -63,7 +67,7 @@ def test_parquet_round_trip_is_exact(tmp_path):
 
 
 def test_csv_is_the_same_log(tmp_path):
-    text = FULL.assign(**{name: FULL[name].map(lambda c: None if c is None else str(c).lower()) for name in logs.LISTS})
+    text = FULL.assign(**{name: FULL[name].map(lambda c: None if c is None else str(c).lower()) for name in LISTS})
     for name in ("log.csv", "log.csv.gz"):
         text.to_csv(tmp_path / name, index=False)
         back, log = logs.read(tmp_path / name).frame, logs.from_frame(FULL).frame
@@ -117,7 +121,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         open(path, "w").write("half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(logs.pq, "write_table", half)
+    monkeypatch.setattr(reading.pq, "write_table", half)
     with pytest.raises(OSError, match="disk full"):
         logs.write(logs.from_frame(FULL), tmp_path / "log.parquet")
     assert (tmp_path / "log.parquet").read_bytes() == before
@@ -280,14 +284,14 @@ def test_wilson_interval():
     """Published examples: 81 of 263 (Newcombe 1998, table I), 15 of 148, 0 of 20, 1 of 29."""
     for positives, rows, low, high in ((81, 263, .2553, .3662), (15, 148, .0624, .1605), (0, 20, 0, .1611),
                                        (1, 29, .0061, .1718)):
-        assert logs.wilson(positives, rows) == pytest.approx((low, high), abs=5e-5)
-    assert logs.wilson(20, 20)[1] == 1.0
+        assert wilson(positives, rows) == pytest.approx((low, high), abs=5e-5)
+    assert wilson(20, 20)[1] == 1.0
 
 
 def test_visible_lift_is_the_difference_that_two_samples_show():
     """50 % against 50 % of 1,000 rows each: 2.8016 sqrt(2 · .25 / 1000) = .0626, i.e. 12.5 % of the rate."""
-    assert logs.visible_lift(500, 1000) == pytest.approx(0.1253, abs=1e-4)
-    assert logs.visible_lift(46, 10_000) == pytest.approx(0.583, abs=1e-3) and logs.visible_lift(0, 9) == np.inf
+    assert visible_lift(500, 1000) == pytest.approx(0.1253, abs=1e-4)
+    assert visible_lift(46, 10_000) == pytest.approx(0.583, abs=1e-3) and visible_lift(0, 9) == np.inf
 
 
 def test_check_counts():
@@ -296,7 +300,7 @@ def test_check_counts():
     assert told.positions == {1: 2, 2: 1}
     assert told.nulls == {"position": 1, "candidates": 1, "mask": 1, "propensity": 1, "policy": 1, "dwell": 1,
                           "user_age": 1, "item_title": 1}
-    assert told.base_rate == pytest.approx((0.5, *logs.wilson(2, 4)))
+    assert told.base_rate == pytest.approx((0.5, *wilson(2, 4)))
     assert says(told.facts, "Nulls: position 1, candidates 1")
     assert says(told.facts, "Positions: 1: 2 rows, mean reward 0.5; 2: 1 row, mean reward 0")
     assert says(told.facts, "4 rows of 2 users and 3 items, 1970-01-01 to 1970-01-01")
@@ -386,12 +390,12 @@ def test_open_bandit():
 def test_command(tmp_path, capsys):
     pd.DataFrame({"who": [1, 2], "what": [3, 4], "liked": [1, 0]}).to_csv(tmp_path / "my.csv", index=False)
     good = [str(tmp_path / "my.csv"), "--columns", "user=who", "item=what", "click=liked"]
-    assert logs.main(good) == 0
+    assert main(good) == 0
     assert "It cannot\n  - " in capsys.readouterr().out
-    assert logs.main(good[:1]) == 2
+    assert main(good[:1]) == 2
     error = capsys.readouterr().err
     assert "column 'user' is missing; the file's columns are who, what, liked" in error and error.count("\n") == 1
-    assert logs.main([*good, "dwell"]) == 2
+    assert main([*good, "dwell"]) == 2
     assert "--columns dwell: must be written" in capsys.readouterr().err
 
 

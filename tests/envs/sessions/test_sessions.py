@@ -8,7 +8,7 @@ from support import sessions_reference as reference
 from envs.engine.solver import backward_induction, evaluate, value_iteration
 from envs.engine.vector import SPLITS
 from envs.sessions.env import Sessions
-from envs.sessions.planner import after
+from envs.sessions.user import after
 
 SMALL = {"topics": 3, "per_topic": 4, "levels": 3, "quick_pace": 3, "horizon": 25, "types": 3}
 TEST = SPLITS["test"]
@@ -16,12 +16,12 @@ TEST = SPLITS["test"]
 
 def scalar_step(env, n, item):
     """P(click) and the boredoms after a click and after none, of user n."""
-    p, k = env.params, env.topic[item]
-    interest, bored = env.state["interest"][n], env.state["bored"][n].tolist()
-    click = interest[k] * env.appeal[item] * (1 - p.pull_lost * bored[k] / p.levels)
+    p, k = env.params, env.world.topic[item]
+    interest, bored = env.state.interest[n], env.state.bored[n].tolist()
+    click = interest[k] * env.world.appeal[item] * (1 - p.pull_lost * bored[k] / p.levels)
     cooled = [b if j == k else max(0, b - 1) for j, b in enumerate(bored)]
     warmed = list(cooled)
-    warmed[k] = min(p.levels, bored[k] + int(env.pace[item]))
+    warmed[k] = min(p.levels, bored[k] + int(env.world.pace[item]))
     return click, warmed, cooled
 
 
@@ -35,10 +35,10 @@ def test_a_step_equals_the_scalar_story():
         _, reward, terminated, _, info = env.step(action)
         np.testing.assert_allclose(info["expected_reward"], [click for click, _, _ in told], rtol=1e-12)
         for n in range(40):
-            assert env.state["bored"][n].tolist() == told[n][1 if reward[n] else 2]
+            assert env.state.bored[n].tolist() == told[n][1 if reward[n] else 2]
         clicks += reward.sum()
         assert not terminated.any()
-    assert 200 < clicks < 1400 and env.state["bored"].max() == 4
+    assert 200 < clicks < 1400 and env.state.bored.max() == 4
 
 
 def test_clicks_come_with_their_probability():
@@ -72,18 +72,19 @@ def test_who_the_users_are():
 
 def test_the_catalogue():
     env = Sessions(1)
-    assert env.items.shape == (100, 7) and (np.bincount(env.topic) == 20).all()
+    assert env.items.shape == (100, 7) and (np.bincount(env.world.topic) == 20).all()
     for k in range(5):
         for pace, top in ((2, 0.9), (4, 0.95)):
-            shelf = env.appeal[(env.topic == k) & (env.pace == pace)]
+            shelf = env.world.appeal[(env.world.topic == k) & (env.world.pace == pace)]
             np.testing.assert_allclose(np.sort(shelf), np.linspace(0.1, top, 10))
-    np.testing.assert_array_equal(env.items[:, :5].argmax(axis=1), env.topic)
-    slow, quick = (env.items[env.pace == pace, 6] for pace in (2, 4))
+    np.testing.assert_array_equal(env.items[:, :5].argmax(axis=1), env.world.topic)
+    slow, quick = (env.items[env.world.pace == pace, 6] for pace in (2, 4))
     assert 0.1 < slow.mean() - quick.mean() < 0.3 and slow.min() < quick.max()           # a hint, not the answer
     other = Sessions(1, world_seed=5)
-    assert (other.topic != env.topic).any()
+    assert (other.world.topic != env.world.topic).any()
     for pace in (2, 4):
-        np.testing.assert_allclose(np.sort(other.appeal[other.pace == pace]), np.sort(env.appeal[env.pace == pace]))
+        shelves = [np.sort(shop.world.appeal[shop.world.pace == pace]) for shop in (env, other)]
+        np.testing.assert_allclose(*shelves)
 
 
 def test_the_views():
@@ -100,7 +101,7 @@ def test_the_views():
         for t in range(40):
             view.step((view.user + 3 * t) % 100)
     for view in views[1:]:
-        np.testing.assert_array_equal(view.state["bored"], views[0].state["bored"])
+        np.testing.assert_array_equal(view.state.bored, views[0].state.bored)
 
 
 # the optimum ----------------------------------------------------------------------------------------------------------
@@ -119,7 +120,7 @@ def test_the_optimum_equals_the_general_solver(user):
 
 def test_the_ends_of_each_shelf_are_enough():
     env = Sessions(1, **{**SMALL, "per_topic": 10})
-    assert len(env.topic) == 30 and len(env.planner.candidates) == 12
+    assert len(env.world.topic) == 30 and len(env.planner.candidates) == 12
     for user in range(3):
         q = backward_induction(env.table(user))
         assert env.optimal_return([user])[0] == pytest.approx(q[0, 0].max(), abs=1e-12)
@@ -141,7 +142,7 @@ def test_simulated_returns_agree_with_the_solver():
     env = Sessions(6000, autoreset="disabled", first_user=TEST, **SMALL)
     def rotate(obs):                                     # what the agent sees decides: the least bored liked topic
         topic = (obs[:, :3] * (1 - obs[:, 3:])).argmax(axis=1)
-        return np.array([np.flatnonzero(env.topic == k)[0] for k in range(3)])[topic]
+        return np.array([np.flatnonzero(env.world.topic == k)[0] for k in range(3)])[topic]
     users = TEST + np.arange(3)                          # the three types, each 2,000 times
     for choose, exact in ((lambda obs: env.oracle(), env.optimal_return(users)),
                           (rotate, env.exact_return(rotate, users))):

@@ -22,7 +22,7 @@ def test_the_rows_of_the_docs(items, random, myopic, best):
     assert len(env.slates) == {12: 220, 40: 9880}[items]
     assert env.optimal_return() == pytest.approx(best, abs=5e-4)
     assert env.random_return() == pytest.approx(random, abs=5e-4)
-    clicks = env.weight[:, env.slates].sum(axis=-1)                          # the most clicked slate of every state
+    clicks = env.world.weight[:, env.slates].sum(axis=-1)                    # the most clicked slate of every state
     found = env.exact_return(lambda obs: env.slates[clicks[obs].argmax(axis=1)])
     assert found == pytest.approx(myopic, abs=5e-4) and found <= 0.75 * env.optimal_return()
 
@@ -66,12 +66,12 @@ def test_a_slate_is_worth_the_sum_of_its_items():
     q, alone = action_values(whole(env), value), np.empty((27, 12))
     nothing = env.params.stay_nothing * value[:-1]
     for i in range(12):
-        z = env.topic[i]
+        z = env.world.topic[i]
         level = env.interest[:, z]
         to = [np.arange(27) + (np.clip(level + d, 0, 2) - level) * 3**z for d in (1, -1)]
         rise = env.params.rise[z]
         alone[:, i] = 1 + env.params.stay[z] * (rise * value[to[0]] + (1 - rise) * value[to[1]])
-    weight = env.weight[:, env.slates]                                       # [27, 220, 3]
+    weight = env.world.weight[:, env.slates]                                       # [27, 220, 3]
     whole_slate = (nothing[:, None] + (weight * alone[:, env.slates]).sum(axis=-1)) / (1 + weight.sum(axis=-1))
     np.testing.assert_allclose(q[:-1], whole_slate, atol=1e-12)
 
@@ -117,22 +117,22 @@ def test_both_views_are_the_same_shop():
 def test_an_item_that_stands_twice_is_seen_once():
     env = SmallSlate(4000, autoreset="disabled")
     env.reset(seed=1)
-    before = env.state["state"].copy()
+    before = env.state.state.copy()
     _, _, _, _, info = env.step(np.tile([5, 5, 8], (4000, 1)))
-    weight = env.weight[before][:, [5, 8]].sum(axis=1)
+    weight = env.world.weight[before][:, [5, 8]].sum(axis=1)
     np.testing.assert_allclose(info["expected_reward"], weight / (1 + weight))
     assert info["response"][:, 1].sum() == 0 and info["response"][:, 0].sum() > 500
     twice = env.table(np.array([[[5, 5, 8]]]))
-    np.testing.assert_allclose(twice.R[:-1, 0], (w := env.weight[:, [5, 8]].sum(axis=1)) / (1 + w))
+    np.testing.assert_allclose(twice.R[:-1, 0], (w := env.world.weight[:, [5, 8]].sum(axis=1)) / (1 + w))
 
 
 def test_one_step_follows_the_table():
     """Where the users of one state end up after one slate: frequencies against the table's row."""
     env = SmallSlate(60_000, autoreset="disabled")
     env.reset(seed=4)
-    env.state["state"][:] = 14
+    env.state.state[:] = 14
     _, _, terminated, _, _ = env.step(np.tile([0, 1, 2], (60_000, 1)))
-    after = np.where(terminated, 27, env.state["state"])
+    after = np.where(terminated, 27, env.state.state)
     row = env.table(np.array([[[0, 1, 2]]])).P[14, 0]
     np.testing.assert_allclose(np.bincount(after, minlength=28) / 60_000, row, atol=4 * 0.5 / np.sqrt(60_000))
     assert (row > 0).sum() >= 5

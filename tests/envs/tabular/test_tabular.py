@@ -250,7 +250,7 @@ def test_simulated_returns_agree_with_the_solver(name):
     env, dice = make(name, 3000, autoreset="disabled"), np.random.default_rng(0)
     greedy = value_iteration(env.mdp, 0.9).argmax(axis=1)
     for choose, exact in ((lambda env: env.oracle(), env.optimal_return()),
-                          (lambda env: greedy[env.state["state"]], env.exact_return(lambda obs: greedy[obs])),
+                          (lambda env: greedy[env.state.state], env.exact_return(lambda obs: greedy[obs])),
                           (lambda env: dice.integers(0, env.single_action_space.n, env.num_envs), env.random_return())):
         for sample in simulate(env, choose):
             agree(sample, exact)
@@ -267,7 +267,7 @@ class OwnTable(Tabular):
 def test_a_table_of_your_own():
     env = OwnTable(4000, autoreset="disabled")
     env.reset(seed=1)
-    found = np.bincount(env.state["state"], minlength=6) / 4000
+    found = np.bincount(env.state.state, minlength=6) / 4000
     np.testing.assert_allclose(found, env.mdp.start, atol=4 * 0.5 / np.sqrt(4000))
     for sample in simulate(env, lambda env: env.oracle()):
         agree(sample, env.optimal_return())
