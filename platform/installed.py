@@ -26,7 +26,8 @@ def foreign_packages(root: Path = ROOT) -> list[str]:
     sentences = []
     for name in LEAVES:
         spec, ours = importlib.util.find_spec(name), root / name
-        found = [] if spec is None else [Path(p).resolve() for p in spec.submodule_search_locations or [spec.origin]]
+        places = [] if spec is None else [*(spec.submodule_search_locations or [spec.origin or name])]
+        found = [Path(place).resolve() for place in places]
         if not found:
             sentences.append(f"the package '{name}' is missing: it must lie in {ours}")
         elif ours not in found:
