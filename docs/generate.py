@@ -25,6 +25,10 @@ def pages() -> dict[Path, str]:
     """Every page with generated parts, as it should be."""
     parts = {"docs/experiment-files.md": {"keys": experiment_keys()},
              "docs/api.md": {"environments": environments(), "algorithms": algorithms(), "interface": interface()}}
+    if (ROOT / "platform" / "commands" / "verbs.py").exists():
+        from platform.commands import verbs
+
+        parts["README.md"] = {"verbs": verbs.table()}
     return {ROOT / name: filled(ROOT / name, found) for name, found in parts.items()}
 
 
