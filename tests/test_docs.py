@@ -128,6 +128,17 @@ def test_the_example_of_the_readme_runs(tmp_path):
     assert 36 < float(done.stdout.split()[0]) < 42
 
 
+# places ---------------------------------------------------------------------------------------------------------------
+TEXTS = [*PAGES, *(ROOT / file for file in ("Makefile", "pyproject.toml", "constraints.txt", "CITATION.cff", ".ci/run",
+                                            ".pre-commit-config.yaml", "docs/generate.py"))]
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=name)
+def test_no_text_names_a_registry_or_a_folder_of_one_machine(page):
+    hosts = r"pypi\.org|pythonhosted|download\.pytorch|anaconda\.(?:org|com)"
+    assert re.findall(rf"{hosts}|(?<![\w.~])/(?:work|home|Users|root|mnt|tmp|opt)/\w+", page.read_text()) == []
+
+
 # plain numbers --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("page", [p for p in PAGES if p.parent != ROOT / "docs" or p.name in (
     "architecture.md", "protocol.md", "your-log.md", "experiment-files.md", "reading-the-report.md", "glossary.md",
