@@ -11,9 +11,16 @@ DATA = Path(__file__).parents[1] / "data"
 
 
 def default_movies() -> Log:
-    """MovieLens latest-small of 2016 (Harper & Konstan 2015): a rating of 4 or more is a like, reward 1."""
-    ratings = pd.read_parquet(DATA / "movielens_small_ratings.parquet")
-    movies = pd.read_parquet(DATA / "movielens_small_movies.parquet").set_index("movieId")
+    """MovieLens latest-small of 2016 (Harper & Konstan 2015): a rating of 4 or more is a like, reward 1.
+
+    ValueError where the files are missing: an installed package does not carry them (`envs/data/NOTICE.md`).
+    """
+    files = DATA / "movielens_small_ratings.parquet", DATA / "movielens_small_movies.parquet"
+    if not all(file.is_file() for file in files):
+        raise ValueError("the MovieLens log is missing: its terms forbid commercial use, so only the project's "
+                         "repository has it and no installed package; take a log of your own (--data FILE, or the "
+                         "parameter path), or an experiment that needs no log, such as ladder-bandits")
+    ratings, movies = pd.read_parquet(files[0]), pd.read_parquet(files[1]).set_index("movieId")
     genres = movies["genres"].str.get_dummies("|").drop(columns="(no genres listed)").astype(np.int8)
     known = pd.concat([movies["title"].rename("item_title"), movies["year"].rename("item_year"),
                        genres.add_prefix("item_genre_")], axis=1)

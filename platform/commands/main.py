@@ -2,6 +2,7 @@
 import importlib
 import sys
 
+from ..installed import foreign_packages
 from .verbs import VERBS
 
 HELP = ("-h", "--help")
@@ -17,6 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
         from ..experiment.names import among
 
         print(f"error: recloop {given[0]}: no such command; {among(given[0], VERBS)}", file=sys.stderr)
+        return 2
+    for sentence in foreign_packages():
+        print(f"error: {sentence}", file=sys.stderr)
         return 2
     return importlib.import_module(VERBS[given[0]].module).main(given[1:])
 

@@ -8,7 +8,6 @@ import datetime
 import json
 import os
 import shutil
-import subprocess
 from collections import defaultdict
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +20,7 @@ from ..experiment import reading
 from ..experiment.checks import cpus
 from ..experiment.model import Experiment, Problem
 from ..experiment.plan import describe
+from ..installed import own_commit
 from ..judge import exact
 from ..judge.calibration import calibrate
 from ..trial.build import task_of
@@ -130,7 +130,5 @@ def machine(e: Experiment) -> dict[str, Any]:
     for name in ("recloop", "ray", "torch", "gymnasium", "numpy", "numba", "pandas", "scipy"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent,
-                            check=False).stdout.strip()
-    return {"versions": versions, "commit": commit, "cores": cpus(e), "python": standard.python_version(),
+    return {"versions": versions, "commit": own_commit(), "cores": cpus(e), "python": standard.python_version(),
             "system": standard.platform()}
