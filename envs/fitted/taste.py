@@ -10,10 +10,25 @@ user and item keeps a Gaussian posterior, from which simulated users draw their 
 too alike.
 """
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ..engine.rng import kernel
+
+
+class Posterior(NamedTuple):
+    """Of the users, or of the items."""
+
+    mean: np.ndarray               # [·, 1 + d]
+    cov: np.ndarray                # [·, 1 + d, 1 + d]
+
+
+class Groups(NamedTuple):
+    """The rows of every user, or of every item."""
+
+    order: np.ndarray              # [n] row numbers sorted by group
+    offset: np.ndarray             # [groups + 1]
 
 
 @dataclass(frozen=True)
@@ -28,14 +43,15 @@ class Taste:
 
     def probability(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
         """P(like) of (user, item) pairs ``[n]``, averaged over the posterior (probit approximation, MacKay 1992)."""
-        mean, variance = _moments(self.mu, user, item, self.user_mean, self.user_cov, self.item_mean, self.item_cov)
+        mean, variance = _moments(self.mu, user, item, Posterior(self.user_mean, self.user_cov),
+                                  Posterior(self.item_mean, self.item_cov))
         return 1.0 / (1.0 + np.exp(-mean / np.sqrt(1.0 + np.pi * variance / 8.0)))
 
 
 def fit(user, item, like, users: int, items: int, dimensions: int = 4, sweeps: int = 60) -> Taste:
     """Fit the model to rows (user index, item index, like 0/1), each ``[n]``; ``dimensions`` 0 leaves only effects."""
     like = np.ascontiguousarray(like, np.float64)
-    by_user, by_item = _grouped(user, users), _grouped(item, items)
+    by_user, by_item = grouped(user, users), grouped(item, items)
     size = 1 + dimensions
     start = np.random.Generator(np.random.Philox(key=7))
     rate = np.clip(like.mean(), 1e-6, 1 - 1e-6)
@@ -44,26 +60,28 @@ def fit(user, item, like, users: int, items: int, dimensions: int = 4, sweeps: i
     item_mean[:, 1:] = 0.5 * start.standard_normal((items, dimensions))      # zero taste is a fixed point: a start near
     user_mean[:, 1:] = 0.5 * start.standard_normal((users, dimensions))      # it loses dimensions that the log supports
     user_cov, item_cov = (np.tile(0.1 * np.eye(size), (n, 1, 1)) for n in (users, items))
+    of_user, of_item = Posterior(user_mean, user_cov), Posterior(item_mean, item_cov)
     user_prior, item_prior = np.ones(size), np.ones(size)                    # variances
     item_prior[1:] = 0.5
     for _ in range(sweeps):
-        weight, expected = _weights(mu, user, item, user_mean, user_cov, item_mean, item_cov)
+        weight, expected = _weights(mu, user, item, of_user, of_item)
         mu = float(((like - 0.5) - weight * (expected - mu)).sum() / weight.sum())
-        _update(*by_user, item, like, weight, mu, item_mean, item_cov, 1.0 / user_prior, user_mean, user_cov)
-        _update(*by_item, user, like, weight, mu, user_mean, user_cov, 1.0 / item_prior, item_mean, item_cov)
+        _update(by_user, item, like, weight, mu, of_item, 1.0 / user_prior, of_user)
+        _update(by_item, user, like, weight, mu, of_user, 1.0 / item_prior, of_item)
         user_prior[0] = np.mean(user_mean[:, 0] ** 2 + user_cov[:, 0, 0])
         item_prior = np.mean(item_mean**2 + np.diagonal(item_cov, axis1=1, axis2=2), axis=0)
     return Taste(mu, user_mean, user_cov, item_mean, item_cov)
 
 
-def _grouped(index, size):
-    """(row numbers sorted by group, offsets ``[size + 1]``)."""
-    return np.argsort(index, kind="stable"), np.concatenate([[0], np.cumsum(np.bincount(index, minlength=size))])
+def grouped(index, size) -> Groups:
+    """Rows by their ``index [n]`` in 0 … size-1."""
+    return Groups(np.argsort(index, kind="stable"), np.append(0, np.cumsum(np.bincount(index, minlength=size))))
 
 
 @kernel
-def _moments(mu, user, item, user_mean, user_cov, item_mean, item_cov):
+def _moments(mu, user, item, of_user, of_item):
     """Mean and variance of the logit of every row under the posterior."""
+    user_mean, user_cov, item_mean, item_cov = of_user.mean, of_user.cov, of_item.mean, of_item.cov
     mean, variance = np.empty(len(user)), np.empty(len(user))
     size = user_mean.shape[1]
     for r in range(len(user)):
@@ -81,9 +99,9 @@ def _moments(mu, user, item, user_mean, user_cov, item_mean, item_cov):
 
 
 @kernel
-def _weights(mu, user, item, user_mean, user_cov, item_mean, item_cov):
+def _weights(mu, user, item, of_user, of_item):
     """The bound's weight tanh(ξ/2) / 2ξ at ξ² = E[logit²], and E[logit], of every row."""
-    mean, variance = _moments(mu, user, item, user_mean, user_cov, item_mean, item_cov)
+    mean, variance = _moments(mu, user, item, of_user, of_item)
     weight = np.empty(len(user))
     for r in range(len(user)):
         xi = max(np.sqrt(mean[r] ** 2 + variance[r]), 1e-6)
@@ -92,9 +110,10 @@ def _weights(mu, user, item, user_mean, user_cov, item_mean, item_cov):
 
 
 @kernel
-def _update(order, offset, other, like, weight, mu, other_mean, other_cov, precision, mean, cov):
-    """Gaussian posterior of every user (or item) given the items (or users) of its rows; writes ``mean``, ``cov``."""
-    size = mean.shape[1]
+def _update(groups, other, like, weight, mu, theirs, precision, own):
+    """Gaussian posterior of every user (or item) given the items (or users) of its rows; writes into ``own``."""
+    order, offset, other_mean, other_cov = groups.order, groups.offset, theirs.mean, theirs.cov
+    size = own.mean.shape[1]
     for g in range(len(offset) - 1):
         left, right = np.diag(precision).copy(), np.zeros(size)
         for k in range(offset[g], offset[g + 1]):
@@ -107,8 +126,8 @@ def _update(order, offset, other, like, weight, mu, other_mean, other_cov, preci
                 for b in range(size):
                     zb = 1.0 if b == 0 else other_mean[o, b]
                     left[a, b] += w * (za * zb + (other_cov[o, a, b] if a > 0 and b > 0 else 0.0))
-        cov[g] = np.linalg.inv(left)
-        mean[g] = cov[g] @ right
+        own.cov[g] = np.linalg.inv(left)
+        own.mean[g] = own.cov[g] @ right
 
 
 def calibrate(user, item, like, users: int, items: int, dimensions: int, splits: int = 10, seed: int = 0) -> dict:

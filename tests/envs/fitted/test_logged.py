@@ -11,6 +11,7 @@ from envs.engine.rng import combine, mix, normal, session_key, uniform
 from envs.engine.vector import SPLIT_SIZE, SPLITS
 from envs.fitted import env as logged
 from envs.fitted import taste
+from envs.fitted.user import LIKE, TASTE, replay
 
 TEST_USERS = SPLITS["test"] + np.arange(300)
 
@@ -38,13 +39,13 @@ def scalar_life(env, user, seed, session, actions):
     group = world.groups[user // SPLIT_SIZE]
     who = group[user % SPLIT_SIZE % len(group)]
     key = np.uint64(combine(np.uint64(mix(np.uint64(env.params.world_seed))), user))
-    own = world.taste.user_mean[who] + world.root[who] @ [normal(key, 0, logged.TASTE, b) for b in range(1 + d)]
+    own = world.taste.user_mean[who] + world.root[who] @ [normal(key, 0, TASTE, b) for b in range(1 + d)]
     life, expected, likes, seen = np.uint64(session_key(seed, user, session)), [], [], []
     for t, a in enumerate(actions):
         item = world.taste.item_mean[a]
         p = 0.0 if a in actions[:t] else sigmoid(world.taste.mu + own[0] + item[0] + own[1:] @ item[1:])
         expected.append(p)
-        likes.append(int(uniform(life, t, logged.LIKE, 0) < p))
+        likes.append(int(uniform(life, t, LIKE, 0) < p))
         seen.append(history(env.items.astype(float), actions[:t + 1], likes, env.horizon))
     return np.array(expected), np.array(likes), np.array(seen)
 
@@ -94,8 +95,7 @@ def test_the_oracle_shows_the_best_fifty_in_order():
 @pytest.mark.parametrize("impressions", [10, 20, 50])
 def test_a_user_who_likes_everything_stays_inside_the_observation_space(impressions):
     env = movies(1, impressions=impressions)
-    env.world = env.world._replace(taste=taste.Taste(100.0, *(getattr(env.world.taste, k) for k in (
-        "user_mean", "user_cov", "item_mean", "item_cov"))))                 # logit + 100
+    env.catalogue = env.catalogue._replace(mu=100.0)                         # logit + 100
     env.reset(seed=0)
     common = np.where(np.isin(env.items, (0, 1)).all(axis=0), env.items.sum(axis=0), 0).argmax()      # a genre of many
     for action in np.argsort(-env.items[:, common], kind="stable")[:impressions]:
@@ -151,8 +151,8 @@ def test_a_replayed_session_shows_bit_for_bit_what_the_environment_showed():
     before, action, reward, after, last = (np.array(part).swapaxes(0, 1) for part in zip(*rows, strict=True))
     flat = [part.reshape(250, -1) for part in (before, after, last)]
     out = [np.zeros_like(part) for part in flat]
-    logged._replay(np.repeat(np.arange(5), 50), action.reshape(-1), reward.reshape(-1).astype(float), env.items, 50,
-                   out[0], out[1], out[2][:, 0])
+    replay(np.repeat(np.arange(5), 50), action.reshape(-1), reward.reshape(-1).astype(float), env.items, 50,
+           out[0], out[1], out[2][:, 0])
     for shown, replayed in zip(flat, out, strict=True):
         np.testing.assert_array_equal(shown, replayed)
 
