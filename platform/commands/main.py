@@ -2,7 +2,7 @@
 import importlib
 import sys
 
-from ..installed import foreign_packages
+from ..installed import foreign_packages, version
 from .verbs import VERBS
 
 HELP = ("-h", "--help")
@@ -14,6 +14,9 @@ def main(arguments: list[str] | None = None) -> int:
     if not given or given[0] in HELP:
         print(usage())
         return 0 if given else 2
+    if given[0] == "--version":
+        print(version() or "not installed")
+        return 0
     if given[0] not in VERBS:
         from ..experiment.names import among
 
@@ -30,7 +33,7 @@ def usage() -> str:
     width = max(map(len, VERBS))
     lines = [f"  {name:{width}}  {verb.does}\n  {'':{width}}    {verb.example}" for name, verb in VERBS.items()]
     return "\n".join(["usage: recloop VERB …", "", "Race recommenders that learn by acting on simulated users.", "",
-                      *lines, "", "recloop VERB --help tells what a verb takes."])
+                      *lines, "", "recloop VERB --help tells what a verb takes; recloop --version names the version."])
 
 
 if __name__ == "__main__":
