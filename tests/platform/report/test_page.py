@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 from support.results_folder import ROWS, Made, make, read, write, write_everything, write_examples
 
+from custom_algos.offline import estimators as ope
 from platform.report import docs_tables, page, terminal
 from platform.report.answer import answer
 from platform.report.results import Results
@@ -205,3 +206,18 @@ def test_figures_and_tables_for_the_documentation(tmp_path):
     assert text.startswith("before\n<!-- table toy -->\n| algorithm | likes per session | 95 % interval |")
     assert "\nold\n" not in text and "kept" in text and "| ucb | 13.00 |" in text
     assert docs_tables.write_figures(*read(run), figures)[-1].name == "toy.md"                 # nothing changed
+
+
+def test_the_worked_example_of_a_new_section_runs(tmp_path):
+    """The module and the template of docs/new-section.md, read from there."""
+    text = (page.Path(page.__file__).parents[2] / "docs" / "new-section.md").read_text()
+    code, template = (re.search(rf"```{kind}\n(.*?)```", text, re.S)[1] for kind in ("python", "jinja"))
+    module = {"__name__": "platform.report.sections.lengths", "__package__": "platform.report.sections"}
+    exec(compile(code, "lengths.py", "exec"), module)
+    r, board = read(make(tmp_path))
+    printed = page.templates(board).from_string(template).render(s=module["content"](r, board))
+    assert '<li>ucb<span class="badge learner">ours</span>: 50.0 steps</li>' in printed
+
+
+def test_every_estimator_is_explained():
+    assert set(estimates.ESTIMATORS) == {*ope.ESTIMATORS, "fitted_q"}
