@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 from scipy import stats
 
-from .drawing import looks, shaded, stroke
+from .drawing import looks, shaded, stroke, trace
 from .results import Results
 from .words import thousands
 
@@ -52,13 +52,12 @@ def curve(axes: Axes, r: Results, column: str) -> dict[str, Line2D]:
         if found is None:
             continue
         x, mean, half, each = found
-        colour, dash, marker = look[row.id]
+        colour = look[row.id].colour
         if len(each) > 1:
             axes.fill_between(x, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
             if len(each) <= MAX_SINGLE:
                 axes.plot(x, each.T, color=colour, linewidth=0.5, alpha=0.45)
-        drawn[row.id], = axes.plot(x, mean, color=colour, linewidth=1.8, linestyle=dash, label=row.label, marker=marker,
-                                   markersize=4, markevery=0.15)
+        drawn[row.id] = trace(axes, x, mean, look[row.id], row.label)
     axes.set_xlabel("environment steps")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: thousands(v)))
     return drawn

@@ -7,11 +7,13 @@ import io
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib
 from markupsafe import Markup, escape
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -22,12 +24,12 @@ from custom_algos import ALGORITHMS
 from .leaderboard import Board
 from .results import Results, Role, Row
 
-# the first eight after Okabe & Ito, then each as far as can be (in OKLab) from those before it; 2.5 : 1 and more
-# against a white page and against a dark one
+# the first eight after Okabe & Ito, then each as far as can be (in OKLab) from those before it; with a
+# contrast above 2 : 1 against a white page and against a dark one
 PALETTE = ("#1f83c9", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#a6761d",
-           "#007000", "#b02848", "#406080", "#60c040", "#e888f8", "#7840b8", "#805810", "#9080f8",
-           "#d04080", "#f89090", "#0060d0", "#108068", "#a89800", "#f87030", "#00b8a0", "#986060",
-           "#089008", "#b8a0c8", "#0098f8", "#a0b080", "#a83898", "#b860d0", "#50a818", "#c83800")
+           "#007000", "#b02848", "#60c040", "#306090", "#e888f8", "#8838b0", "#805810", "#9080f8",
+           "#d04080", "#008078", "#f89090", "#388800", "#a89800", "#f87030", "#00b8a0", "#3860d8",
+           "#0098f8", "#b098e0", "#b05850", "#b860d0", "#50a818", "#885078", "#e85868", "#a8b068")
 RLLIB = ("PPO", "APPO", "IMPALA", "DQN", "SAC")
 PLACES = {name: i for i, name in enumerate([*((Role.RLLIB, name) for name in RLLIB),
                                             *((Role.LEARNER, name) for name in ALGORITHMS)])}
@@ -54,7 +56,7 @@ def colour(role: Role, name: str, number: int = 0) -> str:
     if role not in (Role.LEARNER, Role.RLLIB):
         return GREY
     place = PLACES.get((role, name), zlib.crc32(name.encode()))
-    aim, weight = (0.0 if number % 2 else 1.0), 0.16 * ((number + 1) // 2)
+    aim, weight = (0.0 if number % 2 else 1.0), 0.2 * ((number + 1) // 2)
     red, green, blue = ((1 - weight) * part + weight * aim for part in to_rgb(PALETTE[place % len(PALETTE)]))
     return to_hex((red, green, blue))
 
@@ -94,7 +96,14 @@ def standalone(picture: str) -> str:
     return text.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" ', 1)
 
 
-# legends ----------------------------------------------------------------------------------------------------------
+# lines and legends --------------------------------------------------------------------------------------------------
+def trace(axes: Axes, x: Sequence[float], y: Sequence[float], look: Look, label: str) -> Line2D:
+    """The line of a row, with its marker where the line is long enough to need one."""
+    line, = axes.plot(x, y, color=look.colour, linewidth=1.8, linestyle=look.dash, label=label, marker=look.marker,
+                      markersize=4, markevery=0.15 if len(x) > 1 else None)
+    return line
+
+
 def special_lines(r: Results, board: Board, along: Callable[..., Line2D]) -> list[Line2D]:
     """Random dotted, the reference dashed, the bound solid, each at its score; ``along`` is axvline or axhline."""
     drawn: list[Line2D] = []
@@ -116,6 +125,8 @@ def stroke(text: str, **style: Any) -> Line2D:
     return Line2D([], [], **({"color": GREY, "label": text} | style))
 
 
-def explain(figure: Figure, handles: list, columns: int = 5) -> None:
-    """The legend below the panels."""
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, max(len(handles), 1)))
+def explain(figure: Figure, handles: Sequence[Artist]) -> None:
+    """The legend below the panels, in as many columns as its texts leave room for."""
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    columns = int(figure.get_figwidth() / (0.6 + 0.07 * longest))         # inches of a handle, and of a letter
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(max(columns, 1), len(handles)))

@@ -30,8 +30,12 @@ ESTIMATORS = {e.name: e for e in (
     Estimator("ips", "inverse propensity scores: the log's rewards where the policy would have shown the same, each "
                      "weighted by how unlikely the log was to show it"),
     Estimator("snips", "the same, divided by the sum of the weights: a little bias for a smaller spread"),
+    Estimator("clipped_ips", "inverse propensity scores with the largest weights cut off: a bias for a smaller spread"),
     Estimator("doubly_robust", "the model's prediction, corrected by the weighted errors it makes on the log: right "
                                "when either the model or the propensities are"),
+    Estimator("sndr", "doubly robust, with its correction divided by the sum of the weights"),
+    Estimator("switch_dr", "doubly robust, but the model alone where a weight would be large"),
+    Estimator("dr_os", "doubly robust, with large weights shrunk"),
     Estimator("fitted_q", "fitted Q evaluation: the return of a session, from a model of long-term value that was "
                           "fitted to other users of the log", session=True))}
 

@@ -41,28 +41,26 @@ def figure(r: Results, board: Board) -> Markup:
 
 def dots(figure: Figure, r: Results, board: Board) -> None:
     """Every row's mean with its interval, and the mean of every run."""
-    axes, look, single = figure.subplots(), looks(r.rows.values()), False
+    axes, look = figure.subplots(), looks(r.rows.values())
     special = special_lines(r, board, axes.axvline)
-    shapes = {Role.LEARNER: ("o", "ours"), Role.RLLIB: ("s", "RLlib")}
-    kinds = {}
+    shapes = {Role.LEARNER: "o", Role.RLLIB: "s"}
     for y, s in enumerate(board.standings):
-        colour, (shape, text) = look[s.row.id].colour, shapes.get(s.row.role, ("D", "does not learn"))
+        colour = look[s.row.id].colour
         axes.plot([s.score.low, s.score.high], [y, y], color=colour, linewidth=3.2, alpha=0.45)
         runs = r.sign * r.per_run(s.row)
         if 1 < len(runs) <= MOST_TICKS:
-            single = True
             axes.plot(runs, np.full(len(runs), y + 0.27), "|", color=colour, markersize=5, alpha=0.8)
-        axes.plot(s.score.mean, y, shape, color=colour, markersize=6.5)
-        kinds[text] = stroke(f"mean: {text}", marker=shape, linestyle="")
+        axes.plot(s.score.mean, y, shapes.get(s.row.role, "D"), color=colour, markersize=6.5)
     axes.set_yticks(range(len(board.standings)), [s.row.label for s in board.standings])
     axes.set_ylim(len(board.standings) - 0.45, -0.55)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(f"{r.unit} {r.per}")
     axes.set_ylabel("algorithm")
-    ticks = [stroke("single run", marker="|", linestyle="")] if single else []
-    explain(figure, [*kinds.values(), stroke("95 % interval", linewidth=3.2, alpha=0.45),
-                     *ticks, *special], 4)
+    kinds = ("mean, ours", "o"), ("mean, RLlib", "s"), ("mean, does not learn", "D"), ("single run", "|")
+    used = {line.get_marker() for line in axes.get_lines()}
+    explain(figure, [*(stroke(text, marker=shape, linestyle="") for text, shape in kinds if shape in used),
+                     stroke("95 % interval", linewidth=3.2, alpha=0.45), *special])
 
 
 def notes(r: Results, board: Board) -> list[str]:

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 from scipy import stats
 
-from ..drawing import GREY, draw, explain, looks, shaded, stroke
+from ..drawing import GREY, draw, explain, looks, shaded, stroke, trace
 from ..leaderboard import Board
 from ..results import Results
 from ..words import thousands
@@ -51,14 +51,13 @@ def paint(figure: Figure, r: Results, table: pd.DataFrame) -> None:
     for row, part in r.parts(table):
         if not row.learns:
             continue
-        found, (colour, dash, marker) = pooled(part), look[row.id]
+        found, colour = pooled(part), look[row.id].colour
         top = max(top, float(found["mean"].max()))
         for axes in (linear, logarithmic):
             axes.fill_between(found.t, found["mean"] - found.half, found["mean"] + found.half, color=colour, alpha=0.2,
                               linewidth=0)
             axes.plot(found.t, found.high, color=colour, linewidth=0.8, linestyle=":")
-            line, = axes.plot(found.t, found["mean"], color=colour, linewidth=1.8, linestyle=dash, label=row.label,
-                              marker=marker, markersize=4, markevery=0.15)
+            line = trace(axes, found.t, found["mean"], look[row.id], row.label)
         handles.append(line)
     logarithmic.set_xscale("log")
     for axes in (linear, logarithmic):
@@ -73,4 +72,4 @@ def paint(figure: Figure, r: Results, table: pd.DataFrame) -> None:
     logarithmic.set_title("the same, logarithmic time")
     linear.set_ylim(0, 1.25 * top)
     explain(figure, [*handles, *([bound] if slope else []), shaded("95 % interval of the mean"),
-                     stroke("95th percentile of the runs", linewidth=0.8, linestyle=":")], 4)
+                     stroke("95th percentile of the runs", linewidth=0.8, linestyle=":")])

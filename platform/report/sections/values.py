@@ -1,9 +1,9 @@
 """How right the action values are: their largest error over time, and maps of what a cell is worth."""
 from typing import NamedTuple
 
+import matplotlib
 import numpy as np
 from markupsafe import Markup
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import curves
@@ -14,6 +14,8 @@ from ..results import Results
 ERROR = "train/q_gap"
 ARROWS = {"grid": "←→↑↓", "frozen_lake": "←↓→↑", "cliff": "↑→↓←"}      # of the actions, in their order
 ENDS = {"G": "goal", "H": "hole", "C": "cliff"}             # cells where nothing is chosen; # is a wall
+SHADES = 32                                                 # of the colour scale
+BRIGHT = 0.6                                                # of the colour scale: letters are black from here on
 ACROSS = 3                                                  # maps side by side
 
 
@@ -74,19 +76,19 @@ def paint_maps(maps: list[Map]) -> Markup:
 def _maps(figure: Figure, maps: list[Map], down: int) -> None:
     panels = np.atleast_1d(figure.subplots(down, min(len(maps), ACROSS))).ravel()
     low, high = np.nanmin(maps[0].value), np.nanmax(maps[0].value)
+    colours = matplotlib.colormaps["viridis"].resampled(SHADES)
     for axes, found in zip(panels, maps, strict=False):
-        image = axes.imshow(found.value, cmap="viridis", vmin=low, vmax=high)
+        image = axes.pcolormesh(found.value, cmap=colours, vmin=low, vmax=high)     # no pixels: the page stays sharp
         for (y, x), text in np.ndenumerate(found.arrows):
-            _letter(axes, x, y, str(text))
-        axes.set(title=found.title, xticks=[], yticks=[])
+            bright = found.value[y, x] > low + BRIGHT * (high - low)
+            axes.text(x + 0.5, y + 0.5, str(text), ha="center", va="center", fontsize=7,
+                      color=GREY if text in ENDS else "black" if bright else "white")
+        axes.set(title=found.title, xticks=[], yticks=[], aspect="equal")
+        axes.invert_yaxis()
         axes.grid(visible=False)
     for axes in panels[len(maps):]:
         axes.set_axis_off()
     figure.colorbar(image, ax=list(panels), shrink=0.8, label="expected return from a cell")
-
-
-def _letter(axes: Axes, x: int, y: int, text: str) -> None:
-    axes.text(x, y, text, ha="center", va="center", fontsize=7, color=GREY if text in ENDS else "white")
 
 
 def paint_error(figure: Figure, r: Results) -> None:
