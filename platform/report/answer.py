@@ -3,8 +3,9 @@ import math
 from typing import NamedTuple
 
 from ..judge import verdict
+from ..trial.trial import Row
 from .leaderboard import Board, Standing
-from .results import Results, Row
+from .results import Results
 from .words import percent, span
 
 

@@ -48,7 +48,7 @@ def curve(axes: Axes, r: Results, column: str) -> dict[str, Line2D]:
     drawn: dict[str, Line2D] = {}
     look = looks(r.rows.values())
     for row, part in r.parts(r.curves):
-        found = band(part, column) if row.learns else None
+        found = band(part, column) if row.role.races else None
         if found is None:
             continue
         x, mean, half, each = found
@@ -65,6 +65,6 @@ def curve(axes: Axes, r: Results, column: str) -> dict[str, Line2D]:
 
 def shades(r: Results) -> list[Artist]:
     """The legend's entries for what `curve` draws behind the means."""
-    trials = [part.trial.nunique() for row, part in r.parts(r.curves) if row.learns]
+    trials = [part.trial.nunique() for row, part in r.parts(r.curves) if row.role.races]
     return [*([shaded("95 % interval")] if max(trials, default=0) > 1 else []),
             *([stroke("single run", linewidth=0.5)] if any(1 < n <= MAX_SINGLE for n in trials) else [])]

@@ -21,8 +21,9 @@ from matplotlib.patches import Patch
 
 from custom_algos import ALGORITHMS
 
+from ..trial.trial import Role, Row
 from .leaderboard import Board
-from .results import Results, Role, Row
+from .results import Results
 
 # the first eight after Okabe & Ito, then each as far as can be (in OKLab) from those before it; with a
 # contrast above 2 : 1 against a white page and against a dark one
@@ -67,9 +68,9 @@ def looks(rows: Iterable[Row]) -> dict[str, Look]:
     seen: Counter[tuple[Role, str]] = Counter()
     for row in rows:
         marker = MARKERS[sum(seen.values()) % len(MARKERS)]
-        found[row.id] = Look(colour(row.role, row.name, seen[row.role, row.name]),
-                             "--" if row.role == Role.RLLIB else "-", marker if row.learns else "")
-        seen.update([(row.role, row.name)] if row.learns else [])
+        found[row.id] = Look(colour(row.role, row.algorithm, seen[row.role, row.algorithm]),
+                             "--" if row.role == Role.RLLIB else "-", marker if row.role.races else "")
+        seen.update([(row.role, row.algorithm)] if row.role.races else [])
     return found
 
 
@@ -110,7 +111,7 @@ def special_lines(r: Results, board: Board, along: Callable[..., Line2D]) -> lis
     dashes = {row: dash for row, dash in ((r.reference, "--"), (r.random, ":"), (r.bound, "-")) if row}
     for row, dash in dashes.items():
         if standing := board.of(row):
-            text = f"{row.label}, in the leaderboard" if row.learns else row.label
+            text = f"{row.label}, in the leaderboard" if row.role.races else row.label
             drawn.append(along(standing.score.mean, color=GREY, linestyle=dash, linewidth=1.2, zorder=1, label=text))
     return drawn
 

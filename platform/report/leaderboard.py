@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from ..judge import verdict
+from ..trial.trial import Role, Row
 from . import words
-from .results import Results, Role, Row
+from .results import Results
 
 PASSED = 1.05                                    # a learner this far from random to the bound shows it to be no bound
 UNKNOWN = verdict.Interval(math.nan, math.nan, math.nan)
@@ -40,7 +41,7 @@ class Board:
             raise ValueError(f"{r.folder / 'scores.parquet'}: no run has a final score, so there is nothing to report")
         merit = sorted(standings, key=lambda s: s.score.mean, reverse=r.sign > 0)
         self.standings = merit if r.teaches else standings
-        self.learners = [s for s in merit if s.row.learns]                  # by merit, whatever the log teaches
+        self.learners = [s for s in merit if s.row.role.races]                  # by merit, whatever the log teaches
         self.best = self.learners[0] if self.learners else None
         self.passed = self.best is not None and self.best.share > PASSED    # the bound is none: learners pass it
         every = [s.score.mean for s in self.standings]                      # how bad random is must not hide the rest
@@ -72,7 +73,7 @@ def _standings(r: Results) -> list[Standing]:
             gap = verdict.difference(runs, theirs, users)
             covered = float(verdict.normalise(own.mean, zero, own.mean - gap.mean))
         trials = r.scores[r.scores.row == row.id].drop_duplicates(["trial", "seed"])
-        effort = [_mean(trials, name) if row.learns else math.nan
+        effort = [_mean(trials, name) if row.role.races else math.nan
                   for name in ("env_steps", "env_steps_per_s", "wall_s")]
         found.append(Standing(row, len(runs), r.facing(own), float(verdict.normalise(own.mean, zero, one)), covered,
                               r.facing(gap), *effort))

@@ -11,9 +11,10 @@ from typing import Any, Protocol
 import jinja2
 from markupsafe import Markup
 
+from ..trial.trial import Role
 from . import words
 from .leaderboard import Board
-from .results import Results, Role
+from .results import Results
 from .sections import (
     about,
     calibration,

@@ -5,40 +5,17 @@ it by its id; what it does is its `Role`, and its label is printed and never com
 """
 import functools
 import json
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
 
 from ..judge.verdict import Interval
+from ..trial.trial import Role, Row
 
 IDENTITY = ("trial", "row", "algorithm", "role", "seed")   # the first columns of every table
-
-
-class Role(StrEnum):
-    """What a row does in the race."""
-
-    LEARNER = "learner"
-    RLLIB = "rllib"
-    BEHAVIOUR = "behaviour"
-    REFERENCE = "reference"
-    BOUND = "bound"
-
-
-class Row(NamedTuple):
-    """One line of the leaderboard; ``name`` is that of its algorithm."""
-
-    id: str
-    label: str
-    role: Role
-    name: str
-
-    @property
-    def learns(self) -> bool:
-        return self.role in (Role.LEARNER, Role.RLLIB)
 
 
 class Results:

@@ -1,8 +1,9 @@
 """What the page is about: who is simulated, what the learners did, and who the fixed rows are."""
 from typing import NamedTuple
 
+from ...trial.trial import Row
 from ..leaderboard import Board
-from ..results import Results, Row
+from ..results import Results
 
 
 class Log(NamedTuple):

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ...judge import verdict
+from ...trial.trial import Role, Row
 from ..leaderboard import Board
-from ..results import Results, Role, Row
+from ..results import Results
 
 
 class Pair(NamedTuple):
@@ -75,7 +76,7 @@ def spread(r: Results) -> list[Spread]:
     found = []
     for row in r.scored:
         s = verdict.normalise(r.per_run(row), zero, one)
-        if row.learns and len(s) and np.isfinite(s).all():
+        if row.role.races and len(s) and np.isfinite(s).all():
             found.append(Spread(row, len(s), float(s.mean()), float(s.std(ddof=1)) if len(s) > 1 else math.nan,
                                 float(verdict.iqm(s)), float(np.median(s)), float(np.quantile(s, 0.1)),
                                 int((s < verdict.FAILED).sum())))

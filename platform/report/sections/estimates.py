@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...trial.trial import Row
 from ..leaderboard import Board
-from ..results import Results, Row
+from ..results import Results
 from ..words import fixed
 
 NEAR = 0.1                                                  # an estimate this close to the simulator's counts as right

@@ -5,9 +5,10 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from ...trial.trial import Role
 from ..drawing import draw, explain, looks, special_lines, stroke
 from ..leaderboard import Board, Standing
-from ..results import Results, Role
+from ..results import Results
 from ..words import percent
 from . import trials
 
@@ -72,7 +73,7 @@ def notes(r: Results, board: Board) -> list[str]:
     if bad:
         named = ", ".join(bad[:8]) + (" …" if len(bad) > 8 else "")
         found.append(f"{len(bad)} of {len(every)} trials have no complete final score and are left out: {named}")
-    short = [s for s in board.standings if s.row.learns and isinstance(planned, int) and s.runs < planned]
+    short = [s for s in board.standings if s.row.role.races and isinstance(planned, int) and s.runs < planned]
     if short:
         found.append(f"fewer runs than the {planned} planned: "
                      + ", ".join(f"{s.row.label} ({s.runs})" for s in short))
@@ -96,7 +97,7 @@ def _about_intervals(r: Results, board: Board) -> list[str]:
 def _about_play(r: Results, board: Board) -> list[str]:
     found = []
     if "repeated" in r.scores:
-        share = [(row.label, part.repeated.mean()) for row, part in r.parts(r.scores) if row.learns]
+        share = [(row.label, part.repeated.mean()) for row, part in r.parts(r.scores) if row.role.races]
         twice = ", ".join(f"{label} in {percent(part)} of its places" for label, part in share if part > 0)
         found += [f"slates that show an item again: {twice}"] if twice else []
     steps = [s.env_steps for s in board.learners if np.isfinite(s.env_steps)]

@@ -49,7 +49,7 @@ def paint(figure: Figure, r: Results, table: pd.DataFrame) -> None:
     look, top = looks(r.rows.values()), 0.0
     handles: list[Line2D] = []
     for row, part in r.parts(table):
-        if not row.learns:
+        if not row.role.races:
             continue
         found, colour = pooled(part), look[row.id].colour
         top = max(top, float(found["mean"].max()))

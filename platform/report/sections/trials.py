@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...trial.trial import Row
 from ..leaderboard import Board
-from ..results import Results, Row
+from ..results import Results
 
 MOST_TRIALS = 1000                                          # in the table: the page stays small
 MOST_OPEN = 40                                              # a longer table is folded

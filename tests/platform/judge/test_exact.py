@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from support.told import told
+from support.results_folder import read, standings
 
 from custom_algos import find_algorithm
 from custom_algos.core import make_config
@@ -14,6 +14,7 @@ from envs.engine import solver
 from platform import tune
 from platform.experiment import reading
 from platform.judge import evaluation, exact
+from platform.report.answer import answer
 from platform.trial import simulated_log as logbook
 from platform.trial.build import task_of
 from platform.trial.trial import Role, Row, Spec, Trial
@@ -110,7 +111,7 @@ def test_learning_without_a_simulator(tmp_path, ray_session, capsys):
     path.write_text(OFFLINE)
     assert tune.main([str(path), "--out", str(out)]) == 0
     assert "within 10 % in 2 of 2" in capsys.readouterr().out
-    board, sentence = told(out)
+    board, sentence = standings(out), answer(*read(out)).text
     assert board["q_learning"].score.mean == pytest.approx(67.2, abs=0.5) and board["oracle"].score.mean < 67.3
     assert board["the log's policy"].runs == 2 and board["the log's policy"].score.mean < 62
     assert board["q_learning"].env_steps == 0                                # it has met nobody

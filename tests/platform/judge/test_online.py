@@ -2,14 +2,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from support.told import told
+from support.results_folder import read, standings
 
 from custom_algos.core import Transition
 from platform import tune
 from platform.experiment import reading
 from platform.experiment.model import Problem
 from platform.judge.online import Tally
-from platform.report.sections.regret import pooled
+from platform.report.answer import answer
 from platform.run.learner import Learner
 from platform.trial import checkpoint
 from platform.trial.trial import Role, Row, Spec, Trial
@@ -75,14 +75,6 @@ def test_a_trial_counts_every_run_and_resumes(tmp_path):
     assert half.tally.curve == curve
 
 
-def test_trials_are_pooled_by_their_sums_of_squares():
-    """Two trials of two runs: 1, 3 and 5, 7 are four runs of mean 4 and variance 20/3."""
-    rows = pd.DataFrame({"t": 10, "runs": 2, "mean": [2.0, 6.0], "sd": [np.sqrt(2)] * 2, "high": [3.0, 7.0]})
-    found = pooled(rows).iloc[0]
-    assert found["mean"] == 4.0
-    assert found.half == pytest.approx(3.182446305 * np.sqrt(20 / 3 / 4))
-
-
 EXPERIMENT = """# Does it pay to explore with a plan?
 name: toy
 chapter: 2
@@ -103,7 +95,7 @@ def test_a_regret_experiment_from_file_to_page(tmp_path, ray_session, capsys):
     chapter = tmp_path / "chapter.md"
     chapter.write_text("before\n<!-- table toy -->\nold\n<!-- end -->\n<!-- table other -->\nkept\n<!-- end -->\n")
     assert tune.main([str(path), "--out", str(out), "--figures", str(figures)]) == 0
-    board, text = told(out)
+    board, text = standings(out), answer(*read(out)).text
     assert list(board) == ["thompson", "ε = 1/t", "random"] and [s.runs for s in board.values()] == [30, 30, 30]
     assert board["random"].score.mean == pytest.approx(300 * 0.4, rel=0.03)         # mean gap .4, 300 interactions
     assert board["ε = 1/t"].score.mean == pytest.approx(300 * 0.5 * 0.4, rel=0.15)

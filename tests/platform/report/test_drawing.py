@@ -12,9 +12,9 @@ from support.results_folder import ROWS, make, read, write_everything
 from custom_algos import ALGORITHMS
 from platform.report import page
 from platform.report.drawing import GREY, PALETTE, RLLIB, colour, looks
-from platform.report.results import Role, Row
 from platform.report.sections import shown
 from platform.report.sections.regret import pooled
+from platform.trial.trial import Role, Row
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import pytest
 from support.results_folder import ROWS, Made, make, read, standings
 
 from platform.report.curves import band
-from platform.report.results import Results, Role
+from platform.report.results import Results
 from platform.report.sections import compare
+from platform.trial.trial import Role
 
 T1 = 12.706204736                                            # 97.5 % quantile of Student's t with 1 degree of freedom
 
@@ -44,7 +45,7 @@ def test_rows_with_equal_labels_stay_apart(tmp_path):
     twins = (Made("ucb", "learner", [[12.0], [14.0]], row="ucb-1"), Made("ucb", "learner", [[2.0], [4.0]], row="ucb-2"),
              Made("random", "reference", [[0.0]]), Made("oracle", "bound", [[20.0]]))
     r, board = read(make(tmp_path, twins, reference=""))
-    assert [(s.row.id, s.runs, s.score.mean) for s in board.standings if s.row.learns] == [
+    assert [(s.row.id, s.runs, s.score.mean) for s in board.standings if s.row.role.races] == [
         ("ucb-1", 2, 13.0), ("ucb-2", 2, 3.0)]
     assert [row.id for row, part in r.parts(r.curves)] == ["ucb-1", "ucb-2"]
     assert [x.row.id for x in compare.spread(r)] == ["ucb-1", "ucb-2"]
