@@ -119,43 +119,43 @@ def begin_users(rows, rules, who, state):
 
 
 @kernel
-def score_slate(rules, world, state, n, slate, pulls):
-    """Attraction of every position of ``slate [K]`` for user n into ``pulls [K]``."""
+def score_slate(rules, world, slate, kind, likes_it, bored, pulls):
+    """Attraction of every position of ``slate [K]`` for one user into ``pulls [K]``."""
     for j in range(len(slate)):
         about = world.topic[slate[j]]
-        pulls[j] = attraction(rules, world.appeal[slate[j]], state.kind[n], about, state.likes_it[n, about],
-                              state.bored[n, about])
+        pulls[j] = attraction(rules, world.appeal[slate[j]], kind, about, likes_it[about], bored[about])
     pass_over_repeats(slate, pulls)
 
 
 @kernel
 def step_users(slate, active, rules, world, who, state, out):
     """One user, one slate: score, read and click, get bored, be pleased or annoyed, stay or leave."""
+    topic, quality = world.topic, world.quality
+    bored, satisfaction = state.bored, state.satisfaction
     places = slate.shape[1]
     pulls = np.empty(places)
     for n in range(len(slate)):
         if not active[n]:
             continue
         life, t = session_key(who.seed, who.user[n], who.session[n]), who.t[n]
-        score_slate(rules, world, state, n, slate[n], pulls)
+        score_slate(rules, world, slate[n], state.kind[n], state.likes_it[n], bored[n], pulls)
         out.expected[n] = click_probability(pulls, rules.patience)
         place = read_slate(pulls, rules.patience, life, t, CLICK)
         for j in range(place):
-            state.skips[n, world.topic[slate[n, j]]] += 1                    # the shop knows: shown, and no click
+            state.skips[n, topic[slate[n, j]]] += 1                          # the shop knows: shown, and no click
         about, coin = -1, uniform(life, t, PLEASED, 0)
         if place < places:
             item = slate[n, place]
-            about, out.response[n, place], out.reward[n] = world.topic[item], 1, 1.0
+            about, out.response[n, place], out.reward[n] = topic[item], 1, 1.0
             state.likes[n, about] += 1
-            change = int(coin < world.quality[item]) - int(coin < -world.quality[item])
+            change = int(coin < quality[item]) - int(coin < -quality[item])
         else:
             change = -int(coin < rules.annoyance)
         for k in range(rules.topics):
-            bored = state.bored[n, k]
-            state.bored[n, k] = min(rules.levels, bored + 2) if k == about else max(0, bored - 1)
-        state.satisfaction[n] = min(rules.satisfactions, max(0, state.satisfaction[n] + change))
-        leave, comeback = end_of_visit(rules, state.satisfaction[n])
+            bored[n, k] = min(rules.levels, bored[n, k] + 2) if k == about else max(0, bored[n, k] - 1)
+        satisfaction[n] = min(rules.satisfactions, max(0, satisfaction[n] + change))
+        leave, comeback = end_of_visit(rules, satisfaction[n])
         if uniform(life, t, LEAVE, 0) < leave:
             out.left[n], out.terminated[n] = True, uniform(life, t, RETURN, 0) >= comeback
-            state.bored[n] = 0
-        state.mood[n] = look(rules, life, t + 1, state.satisfaction[n])
+            bored[n] = 0
+        state.mood[n] = look(rules, life, t + 1, satisfaction[n])
