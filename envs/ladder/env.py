@@ -20,14 +20,19 @@ P(click at j) = a_j · Π_{i<j} patience (1 - a_i), with a = appeal · affinity(
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
+from ..engine.cascade import nothing_yet
+from ..engine.params import rules
+from ..engine.rng import kernel
 from ..engine.vector import VectorEnv
 from .planner import Planner
-from .user import Params, Rules, begin_users, observe_users, step_users
+from .user import Params, Rules, State, World, begin_users, step_users
+
+HISTORY = 5.0                                    # likes and skips are shown as count / (count + HISTORY)
 
 
 class Ladder(VectorEnv):
-    """Attributes of the catalogue: ``topic``, ``appeal``, ``quality`` ``[A]`` (A = topics × items a topic) and what the
-    agent may see of it, ``items [A, T + 1]``: topic one-hot and quality (the editor's mark)."""
+    """Attributes: ``world``, the catalogue (A = topics × items a topic); what the agent may see of it, ``items
+    [A, T + 1]``: topic one-hot and quality (the editor's mark); ``shelves [A, K]``, the slates of the item view."""
 
     Params = Params
 
@@ -41,53 +46,59 @@ class Ladder(VectorEnv):
             raise ValueError("parameter 'appeal' must lie in (0, 1] and 'quality' in [-1, 1]")
         rng = np.random.default_rng([p.world_seed, 2])
         order = np.concatenate([rng.permutation(per_topic) for _ in range(p.topics)])       # [A]
-        self.appeal, self.quality = np.array(p.appeal, np.float64)[order], np.array(p.quality, np.float64)[order]
-        self.topic = np.repeat(np.arange(p.topics), per_topic)
-        self.items = np.column_stack([np.eye(p.topics)[self.topic], self.quality]).astype(np.float32)
-        items = np.arange(len(self.topic))
+        topic = np.repeat(np.arange(p.topics), per_topic)
+        self.world = World(topic, np.array(p.appeal, np.float64)[order], np.array(p.quality, np.float64)[order])
+        self.items = np.column_stack([np.eye(p.topics)[topic], self.world.quality]).astype(np.float32)
+        items = np.arange(len(topic))
         self.shelves = (items[:, None] + per_topic * np.arange(p.slate)) % len(items)       # [A, K]
-        self.rules = Rules(*(getattr(p, name) for name in Rules._fields))
-        self.horizon, self.planner = p.horizon, None
+        self.rules, self.horizon = rules(Rules, p), p.horizon
+        self.planner = Planner(self.rules, self.world, p.slate, self.shelves if p.action == "item" else None)
 
     def _spaces(self):
-        p, items = self.params, len(self.topic)
+        p, items = self.params, len(self.world.topic)
         seen = {"type": Box(0.0, 1.0, (p.types,)), "coarse": Discrete(p.types * 2**p.topics),
                 "vector": Box(0.0, 1.0, (p.types + 3 * p.topics + 2,))}[p.observe]
         return seen, Discrete(items) if p.action == "item" else MultiDiscrete([items] * p.slate)
 
     def _allocate(self):
         n, k = self.num_envs, self.params.topics
-        return {"kind": np.zeros(n, np.int64), "likes_it": np.zeros((n, k), bool), "bored": np.zeros((n, k), np.int64),
-                "likes": np.zeros((n, k), np.int64), "skips": np.zeros((n, k), np.int64),
-                "satisfaction": np.zeros(n, np.int64), "mood": np.zeros(n)}
+        return State(kind=np.zeros(n, np.int64), likes_it=np.zeros((n, k), bool), bored=np.zeros((n, k), np.int64),
+                     likes=np.zeros((n, k), np.int64), skips=np.zeros((n, k), np.int64),
+                     satisfaction=np.zeros(n, np.int64), mood=np.zeros(n))
 
     def _begin(self, rows):
-        begin_users(rows, self.rules, self.seed, self.user, self.session, *self.state.values())
+        begin_users(rows, self.rules, self.who(), self.state)
 
     def _advance(self, action, active):
-        n, slate = self.num_envs, action
-        slate = self.shelves[slate] if self.params.action == "item" else slate             # [N, K]
-        response, reward, expected = np.zeros(slate.shape, np.int8), np.zeros(n, np.float32), np.zeros(n)
-        terminated, left = np.zeros(n, bool), np.zeros(n, bool)
-        step_users(slate, active, self.rules, self.seed, self.user, self.session, self.t, self.topic, self.appeal,
-                   self.quality, *self.state.values(), response, reward, expected, terminated, left)
-        return reward, terminated, {"expected_reward": expected, "response": response, "left": left,
-                                    "satisfaction": self.state["satisfaction"].copy()}
+        slate = self.shelves[action] if self.params.action == "item" else action            # [N, K]
+        out = nothing_yet(slate)
+        step_users(slate, active, self.rules, self.world, self.who(), self.state, out)
+        return out.reward, out.terminated, {"expected_reward": out.expected, "response": out.response,
+                                            "left": out.left, "satisfaction": self.state.satisfaction.copy()}
 
     def _observe(self):
         s, p = self.state, self.params
         if p.observe == "coarse":
-            return s["kind"] * 2**p.topics + (s["bored"] > 0) @ (1 << np.arange(p.topics))
+            return s.kind * 2**p.topics + (s.bored > 0) @ (1 << np.arange(p.topics))
         if p.observe == "type":
-            return (s["kind"][:, None] == np.arange(p.types)).astype(np.float32)
+            return (s.kind[:, None] == np.arange(p.types)).astype(np.float32)
         out = np.zeros((self.num_envs, p.types + 3 * p.topics + 2), np.float32)
-        observe_users(self.rules, s["kind"], s["bored"], s["likes"], s["skips"], s["mood"], self.t, out)
+        observe_users(self.rules, s, self.t, out)
         return out
 
     def _oracle(self):
-        if self.planner is None:
-            self.planner = Planner(self.rules, self.topic, self.appeal, self.quality, self.params.slate,
-                                   self.shelves if self.params.action == "item" else None)
-        slate = self.planner.act(self.state["kind"], self.state["likes_it"], self.state["bored"],
-                                 self.state["satisfaction"], self.t)
+        slate = self.planner.act(self.state, self.t)
         return slate[:, 0] if self.params.action == "item" else slate
+
+
+@kernel
+def observe_users(rules, state, t, out):
+    """The vector view ``out [N, G + 3 T + 2]``."""
+    g, k = rules.types, rules.topics
+    for n in range(len(out)):
+        out[n, state.kind[n]] = 1.0
+        for topic in range(k):
+            out[n, g + topic] = state.bored[n, topic] / rules.levels
+            out[n, g + k + topic] = state.likes[n, topic] / (state.likes[n, topic] + HISTORY)
+            out[n, g + 2 * k + topic] = state.skips[n, topic] / (state.skips[n, topic] + HISTORY)
+        out[n, g + 3 * k], out[n, g + 3 * k + 1] = state.mood[n], t[n] / rules.horizon

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..engine.params import param
+from ..engine.cascade import click_probability, pass_over_repeats, read_slate
+from ..engine.params import param, rules_of
 from ..engine.rng import integer, kernel, normal, session_key, uniform
 
 TYPE, TASTE, CLICK, PLEASED, LEAVE, RETURN, MOOD = range(1, 8)               # purposes of the coins
-HISTORY = 5.0                                    # likes and skips are shown as count / (count + HISTORY)
 
 
 @dataclass(frozen=True)
@@ -61,25 +61,27 @@ class Params:
     """Seed of the order of the catalogue and of who the users are."""
 
 
-class Rules(NamedTuple):
-    """The numbers of `Params` that the kernels read (`envs.ladder.planner` reads the same)."""
+Rules = rules_of(Params)
 
-    topics: int
-    types: int
-    patience: float
-    favourite: float
-    other: float
-    taste: float
-    levels: int
-    pull_lost: float
-    satisfactions: int
-    annoyance: float
-    leave_low: float
-    leave_high: float
-    comeback: float
-    mood_noise: float
-    horizon: int
-    world_seed: int
+
+class World(NamedTuple):
+    """The catalogue."""
+
+    topic: np.ndarray              # [A]
+    appeal: np.ndarray             # [A]
+    quality: np.ndarray            # [A]
+
+
+class State(NamedTuple):
+    """What changes of a user, and who it is."""
+
+    kind: np.ndarray               # [N] type
+    likes_it: np.ndarray           # [N, T] bool, the taste
+    bored: np.ndarray              # [N, T] 0 … levels
+    likes: np.ndarray              # [N, T] clicks of this session
+    skips: np.ndarray              # [N, T] items read without a click
+    satisfaction: np.ndarray       # [N] 0 … satisfactions
+    mood: np.ndarray               # [N] the noisy view of it, in [0, 1]
 
 
 @kernel
@@ -104,92 +106,56 @@ def look(r, life, t, satisfaction):
 
 
 @kernel
-def begin_users(rows, r, seed, user, session, kind, likes_it, bored, likes, skips, satisfaction, mood):
+def begin_users(rows, rules, who, state):
     """A session starts: the user is who the world says, rested and half satisfied."""
     for n in rows:
-        who = session_key(r.world_seed, user[n], 0)
-        kind[n] = integer(who, 0, TYPE, 0, r.types)
-        for topic in range(r.topics):
-            likes_it[n, topic] = uniform(who, 0, TASTE, topic) < 0.5
-            bored[n, topic] = likes[n, topic] = skips[n, topic] = 0
-        satisfaction[n] = r.satisfactions // 2
-        mood[n] = look(r, session_key(seed, user[n], session[n]), 0, satisfaction[n])
+        nature = session_key(rules.world_seed, who.user[n], 0)
+        state.kind[n] = integer(nature, 0, TYPE, 0, rules.types)
+        for topic in range(rules.topics):
+            state.likes_it[n, topic] = uniform(nature, 0, TASTE, topic) < 0.5
+            state.bored[n, topic] = state.likes[n, topic] = state.skips[n, topic] = 0
+        state.satisfaction[n] = rules.satisfactions // 2
+        state.mood[n] = look(rules, session_key(who.seed, who.user[n], who.session[n]), 0, state.satisfaction[n])
 
 
 @kernel
-def read_slate(pulls, patience, life, t):
-    """Walk down the slate with one coin a position: the clicked position, or K when there is no click."""
-    for j in range(len(pulls)):
-        coin = uniform(life, t, CLICK, j)
-        if coin < pulls[j]:
-            return j
-        if coin >= pulls[j] + (1.0 - pulls[j]) * patience:
-            break
-    return len(pulls)
-
-
-@kernel
-def click_probability(pulls, patience):
-    """P(any click) of `read_slate`: Σ_j a_j · Π_{i<j} patience (1 - a_i)."""
-    reading, total = 1.0, 0.0
-    for pull in pulls:
-        total += reading * pull
-        reading *= patience * (1.0 - pull)
-    return total
-
-
-@kernel
-def score_slate(r, slate, topic, appeal, kind, likes_it, bored, pulls):
-    """Attraction of every position ``pulls [K]``; an item seen higher up is passed over."""
+def score_slate(rules, world, slate, kind, likes_it, bored, pulls):
+    """Attraction of every position of ``slate [K]`` for one user into ``pulls [K]``."""
     for j in range(len(slate)):
-        about = topic[slate[j]]
-        pulls[j] = attraction(r, appeal[slate[j]], kind, about, likes_it[about], bored[about])
-        for i in range(j):
-            if slate[i] == slate[j]:
-                pulls[j] = 0.0
+        about = world.topic[slate[j]]
+        pulls[j] = attraction(rules, world.appeal[slate[j]], kind, about, likes_it[about], bored[about])
+    pass_over_repeats(slate, pulls)
 
 
 @kernel
-def step_users(slate, active, r, seed, user, session, t, topic, appeal, quality, kind, likes_it, bored, likes, skips,
-               satisfaction, mood, response, reward, expected, terminated, left):
+def step_users(slate, active, rules, world, who, state, out):
     """One user, one slate: score, read and click, get bored, be pleased or annoyed, stay or leave."""
+    topic, quality = world.topic, world.quality
+    bored, satisfaction = state.bored, state.satisfaction
     places = slate.shape[1]
     pulls = np.empty(places)
     for n in range(len(slate)):
         if not active[n]:
             continue
-        life = session_key(seed, user[n], session[n])
-        score_slate(r, slate[n], topic, appeal, kind[n], likes_it[n], bored[n], pulls)
-        expected[n] = click_probability(pulls, r.patience)
-        place = read_slate(pulls, r.patience, life, t[n])
+        life, t = session_key(who.seed, who.user[n], who.session[n]), who.t[n]
+        score_slate(rules, world, slate[n], state.kind[n], state.likes_it[n], bored[n], pulls)
+        out.expected[n] = click_probability(pulls, rules.patience)
+        place = read_slate(pulls, rules.patience, life, t, CLICK)
         for j in range(place):
-            skips[n, topic[slate[n, j]]] += 1                                # the shop knows: shown, and no click
-        about, coin = -1, uniform(life, t[n], PLEASED, 0)
+            state.skips[n, topic[slate[n, j]]] += 1                          # the shop knows: shown, and no click
+        about, coin = -1, uniform(life, t, PLEASED, 0)
         if place < places:
             item = slate[n, place]
-            about, response[n, place], reward[n] = topic[item], 1, 1.0
-            likes[n, about] += 1
+            about, out.response[n, place], out.reward[n] = topic[item], 1, 1.0
+            state.likes[n, about] += 1
             change = int(coin < quality[item]) - int(coin < -quality[item])
         else:
-            change = -int(coin < r.annoyance)
-        for other in range(r.topics):
-            bored[n, other] = min(r.levels, bored[n, other] + 2) if other == about else max(0, bored[n, other] - 1)
-        satisfaction[n] = min(r.satisfactions, max(0, satisfaction[n] + change))
-        leave, comeback = end_of_visit(r, satisfaction[n])
-        if uniform(life, t[n], LEAVE, 0) < leave:
-            left[n], terminated[n] = True, uniform(life, t[n], RETURN, 0) >= comeback
+            change = -int(coin < rules.annoyance)
+        for k in range(rules.topics):
+            bored[n, k] = min(rules.levels, bored[n, k] + 2) if k == about else max(0, bored[n, k] - 1)
+        satisfaction[n] = min(rules.satisfactions, max(0, satisfaction[n] + change))
+        leave, comeback = end_of_visit(rules, satisfaction[n])
+        if uniform(life, t, LEAVE, 0) < leave:
+            out.left[n], out.terminated[n] = True, uniform(life, t, RETURN, 0) >= comeback
             bored[n] = 0
-        mood[n] = look(r, life, t[n] + 1, satisfaction[n])
-
-
-@kernel
-def observe_users(r, kind, bored, likes, skips, mood, t, out):
-    """The vector view ``out [N, G + 3 T + 2]``."""
-    g, k = r.types, r.topics
-    for n in range(len(out)):
-        out[n, kind[n]] = 1.0
-        for topic in range(k):
-            out[n, g + topic] = bored[n, topic] / r.levels
-            out[n, g + k + topic] = likes[n, topic] / (likes[n, topic] + HISTORY)
-            out[n, g + 2 * k + topic] = skips[n, topic] / (skips[n, topic] + HISTORY)
-        out[n, g + 3 * k], out[n, g + 3 * k + 1] = mood[n], t[n] / r.horizon
+        state.mood[n] = look(rules, life, t + 1, satisfaction[n])

@@ -27,14 +27,17 @@ structure of KuaiSim's cross-session task (Zhao et al. 2023), here with one sigm
 import numpy as np
 from gymnasium.spaces import Box, Dict, MultiDiscrete
 
+from ..engine.cascade import nothing_yet
+from ..engine.params import rules
+from ..engine.rng import kernel
 from ..engine.vector import VectorEnv
 from .planner import Planner
-from .user import Params, Rules, begin_users, observe_users, step_users
+from .user import Params, Rules, State, World, begin_users, step_users
 
 
 class Retention(VectorEnv):
-    """Attributes of the catalogue: ``topic``, ``appeal``, ``quality`` ``[A]`` (A = topics × items a topic) and what the
-    agent may see of it, ``items [A, T + 1]``: topic one-hot and quality."""
+    """Attributes: ``world``, the catalogue (A = topics × items a topic), and what the agent may see of it, ``items
+    [A, T + 1]``: topic one-hot and quality."""
 
     Params = Params
 
@@ -51,55 +54,64 @@ class Retention(VectorEnv):
             raise ValueError(f"parameter 'slate' = {p.slate} must be at most the {p.topics * per_topic} items")
         rng = np.random.default_rng([p.world_seed, 5])
         order = np.concatenate([rng.permutation(per_topic) for _ in range(p.topics)])       # [A]
-        self.appeal, self.quality = np.array(p.appeal, np.float64)[order], np.array(p.quality, np.float64)[order]
-        self.topic = np.repeat(np.arange(p.topics), per_topic)
-        self.items = np.column_stack([np.eye(p.topics)[self.topic], self.quality]).astype(np.float32)
-        self.bases = np.array(p.return_base, np.float64)                                    # [G]
-        self.rules = Rules(len(self.bases), *(getattr(p, name) for name in Rules._fields[1:]))
+        topic = np.repeat(np.arange(p.topics), per_topic)
+        self.world = World(topic, np.array(p.appeal, np.float64)[order], np.array(p.quality, np.float64)[order],
+                           np.array(p.return_base, np.float64))
+        self.items = np.column_stack([np.eye(p.topics)[topic], self.world.quality]).astype(np.float32)
+        self.rules = rules(Rules, p, types=len(p.return_base))
         self.horizon = p.calendar * p.visit_steps                                           # steps at most
         self.planner: Planner | None = None
 
     def _spaces(self):
-        p, g = self.params, len(self.bases)
+        p, g = self.params, self.rules.types
         seen = Box(0.0, 1.0, (g + 3 if p.observe == "full" else g + 4,))
         past = Box(np.tile(np.array([0, -1, 0], np.float32), (p.history, 1)), np.float32(1.0))
         return (Dict({"user": seen, "history": past}) if p.observe == "history" else seen,
-                MultiDiscrete([len(self.topic)] * p.slate))
+                MultiDiscrete([len(self.world.topic)] * p.slate))
 
     def _allocate(self):
-        rows = self.params.history if self.params.observe == "history" else 0
-        whole = {name: np.zeros(self.num_envs, np.int64)
-                 for name in ("kind", "day", "step", "satisfaction", "away", "clicks")}
-        return {**whole, "past": np.zeros((self.num_envs, rows, 3), np.float32)}
+        n, rows = self.num_envs, self.params.history * (self.params.observe == "history")
+        kind, day, step, satisfaction, away, clicks = np.zeros((6, n), np.int64)
+        return State(kind, day, step, satisfaction, away, clicks, np.zeros((n, rows, 3), np.float32))
 
     def _begin(self, rows):
-        begin_users(rows, self.rules, self.user, *self.state.values())
+        begin_users(rows, self.rules, self.who(), self.state)
 
     def _advance(self, action, active):
-        n, days = self.num_envs, self.state["day"].copy()
-        response, reward, expected = np.zeros(action.shape, np.int8), np.zeros(n, np.float32), np.zeros(n)
-        terminated, left = np.zeros(n, bool), np.zeros(n, bool)
-        step_users(action, active, self.rules, self.bases, self.seed, self.user, self.session, self.t, self.topic,
-                   self.appeal, self.quality, *self.state.values(), response, reward, expected, terminated, left)
-        return reward, terminated, {"expected_reward": expected, "response": response, "left": left,
-                                    "days_away": self.state["day"] - days,
-                                    "satisfaction": self.state["satisfaction"].copy()}
+        days, out = self.state.day.copy(), nothing_yet(action)
+        step_users(action, active, self.rules, self.world, self.who(), self.state, out)
+        return out.reward, out.terminated, {
+            "expected_reward": out.expected, "response": out.response, "left": out.left,
+            "days_away": self.state.day - days, "satisfaction": self.state.satisfaction.copy()}
 
     def _clock(self):
-        return self.state["day"], self.params.calendar
+        return self.state.day, self.params.calendar
 
     def _observe(self):
-        full, s = self.params.observe == "full", self.state
-        out = np.zeros((self.num_envs, len(self.bases) + (3 if full else 4)), np.float32)
-        observe_users(self.rules, full, *(s[name] for name in s if name != "past"), out)
-        return {"user": out, "history": s["past"].copy()} if self.params.observe == "history" else out
+        full = self.params.observe == "full"
+        out = np.zeros((self.num_envs, self.rules.types + (3 if full else 4)), np.float32)
+        observe_users(self.rules, self.state, full, out)
+        return {"user": out, "history": self.state.past.copy()} if self.params.observe == "history" else out
 
     def plan(self) -> Planner:
         """The exact dynamic programme (solved when it is first asked for)."""
         if self.planner is None:
-            self.planner = Planner(self.rules, self.bases, self.topic, self.appeal, self.quality, self.params.slate)
+            self.planner = Planner(self.rules, self.world, self.params.slate)
         return self.planner
 
     def _oracle(self):
-        s = self.state
-        return self.plan().act(s["kind"], s["day"], s["step"], s["satisfaction"])
+        return self.plan().act(self.state)
+
+
+@kernel
+def observe_users(rules, state, full, out):
+    """The ``full`` view ``[N, G + 3]`` or the ``partial`` one ``[N, G + 4]``."""
+    g = rules.types
+    for n in range(len(out)):
+        out[n, state.kind[n]] = 1.0
+        out[n, g], out[n, g + 1] = min(1.0, state.day[n] / rules.calendar), state.step[n] / rules.visit_steps
+        if full:
+            out[n, g + 2] = state.satisfaction[n] / rules.satisfactions
+        else:
+            out[n, g + 2] = state.away[n] / rules.patience_days
+            out[n, g + 3] = state.clicks[n] / rules.visit_steps

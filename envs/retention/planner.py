@@ -6,15 +6,15 @@ value of having satisfaction s after the step (going on, or leaving and coming b
     V(s) = v_0 + max over slates of  Σ_j a_j gain_j Π_{i<j} patience (1 - a_i)
     gain_i = click_weight + |q_i| W(s ± 1) + (1 - |q_i|) W(s) - v_0,    v_0 = annoyance W(s - 1) + (1 - annoyance) W(s)
 
-whose best order and choice `envs.ladder.planner.best_slate` finds without enumeration.  Any other policy that looks at
+whose best order and choice `envs.engine.cascade.best_slate` finds without enumeration.  Any other policy that looks at
 type and satisfaction alone is evaluated by the same recursion without the maximum.
 """
 import itertools
 
 import numpy as np
 
+from ..engine.cascade import best_slate, slate_gain
 from ..engine.rng import kernel
-from ..ladder.planner import best_slate
 from .user import attraction, leave_probability, mean_bonus, return_probability
 
 
@@ -41,16 +41,6 @@ def worth(r, quality, s, ahead, gain):
         q = quality[i]
         gain[i] = r.click_weight + abs(q) * ahead[up if q > 0.0 else down] + (1.0 - abs(q)) * ahead[s] - nothing
     return nothing
-
-
-@kernel
-def slate_value(r, slate, pulls, gain):
-    """What a slate adds to no click."""
-    reading, total = 1.0, 0.0
-    for item in slate:
-        total += reading * pulls[item] * gain[item]
-        reading *= r.patience * (1.0 - pulls[item])
-    return total
 
 
 @kernel
@@ -81,7 +71,7 @@ def evaluate(r, base, pulls, quality, slates):
             for s in range(r.satisfactions + 1):
                 nothing, total = worth(r, quality, s, ahead, gain), 0.0
                 for m in range(slates.shape[1]):
-                    total += slate_value(r, slates[s, m], pulls, gain)
+                    total += slate_gain(slates[s, m], pulls, gain, r.patience)
                 value[day, step, s] = nothing + total / slates.shape[1]
     return value
 
@@ -89,26 +79,28 @@ def evaluate(r, base, pulls, quality, slates):
 class Planner:
     """Optimal play, and the value of other policies, in the shop with ``rules`` and this catalogue."""
 
-    def __init__(self, rules, bases, topic, appeal, quality, places: int):
-        self.rules, self.bases, self.quality, self.places = rules, bases, quality, places
-        self.pulls = np.array([[attraction(rules, g, k, a) for k, a in zip(topic, appeal, strict=True)]
+    def __init__(self, rules, world, places: int):
+        self.rules, self.world, self.places = rules, world, places
+        self.pulls = np.array([[attraction(rules, g, k, a) for k, a in zip(world.topic, world.appeal, strict=True)]
                                for g in range(rules.types)])                                # [G, A]
-        plans = [solve(rules, base, pulls, quality, places) for base, pulls in zip(bases, self.pulls, strict=True)]
+        plans = [solve(rules, base, pulls, world.quality, places)
+                 for base, pulls in zip(world.bases, self.pulls, strict=True)]
         self.ahead, self.best = (np.stack(part) for part in zip(*plans, strict=True))       # [G, D, steps, S + 1 (, K)]
 
     def value(self) -> float:
         """The expected return of the best policy, types being fair dice: the upper bound of every agent."""
         return float(self.ahead[:, 0, 0, self.rules.satisfactions // 2].mean())
 
-    def act(self, kind, day, step, satisfaction) -> np.ndarray:
-        """The optimal slates ``[N, K]`` now."""
-        return self.best[kind, np.minimum(day, self.rules.calendar - 1), step, satisfaction]
+    def act(self, state) -> np.ndarray:
+        """The optimal slates ``[N, K]`` of users in ``state`` (`envs.retention.user.State`)."""
+        day = np.minimum(state.day, self.rules.calendar - 1)
+        return self.best[state.kind, day, state.step, state.satisfaction]
 
     def value_of(self, slates: np.ndarray) -> np.ndarray:
         """The expected return ``[G]`` of showing one of ``slates [G, S + 1, M, K]`` (type, satisfaction) at random."""
         start = self.rules.satisfactions // 2
-        return np.array([evaluate(self.rules, base, pulls, self.quality, s)[0, 0, start]
-                         for base, pulls, s in zip(self.bases, self.pulls, slates, strict=True)])
+        return np.array([evaluate(self.rules, base, pulls, self.world.quality, s)[0, 0, start]
+                         for base, pulls, s in zip(self.world.bases, self.pulls, slates, strict=True)])
 
     def next_click(self) -> np.ndarray:
         """The slate ``[G, K]`` that is clicked most, type by type: what is best if nothing follows."""
@@ -119,4 +111,4 @@ class Planner:
 
     def random(self) -> np.ndarray:
         """Every slate without a repeated item ``[M, K]``."""
-        return np.array(list(itertools.permutations(range(len(self.quality)), self.places)))
+        return np.array(list(itertools.permutations(range(len(self.world.topic)), self.places)))

@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..engine.params import param
+from ..engine.cascade import pass_over_repeats, read_slate
+from ..engine.params import param, rules_of
 from ..engine.rng import integer, kernel, session_key, uniform
-from ..ladder.user import LEAVE, PLEASED, RETURN, TYPE, read_slate
+
+TYPE, CLICK, PLEASED, LEAVE, RETURN = 1, 3, 4, 5, 6                          # purposes of the coins
 
 
 @dataclass(frozen=True)
@@ -53,24 +55,28 @@ class Params:
     """Seed of the order of the catalogue and of who the users are."""
 
 
-class Rules(NamedTuple):
-    """The numbers of `Params` that the kernels read (`envs.retention.planner` reads the same)."""
+Rules = rules_of(Params, types=int)
 
-    types: int
-    topics: int
-    patience: float
-    other: float
-    satisfactions: int
-    annoyance: float
-    leave_low: float
-    leave_high: float
-    visit_steps: int
-    return_slope: float
-    patience_days: int
-    calendar: int
-    click_weight: float
-    return_weight: float
-    world_seed: int
+
+class World(NamedTuple):
+    """The catalogue, and how readily the types come back."""
+
+    topic: np.ndarray              # [A]
+    appeal: np.ndarray             # [A]
+    quality: np.ndarray            # [A]
+    bases: np.ndarray              # [G] `Params.return_base`
+
+
+class State(NamedTuple):
+    """What changes of a user, and its type."""
+
+    kind: np.ndarray               # [N] type
+    day: np.ndarray                # [N] of the calendar
+    step: np.ndarray               # [N] of the visit
+    satisfaction: np.ndarray       # [N] 0 … satisfactions
+    away: np.ndarray               # [N] days away before this visit
+    clicks: np.ndarray             # [N] of this visit
+    past: np.ndarray               # [N, h, 3] float32, the ``history`` view
 
 
 @kernel
@@ -142,63 +148,54 @@ def expected_reward(r, base, pulls, quality, slate, satisfaction, step):
 
 
 @kernel
-def step_users(slate, active, r, bases, seed, user, session, t, topic, appeal, quality, kind, day, step, satisfaction,
-               away, clicks, past, response, reward, expected, terminated, left):
+def step_users(slate, active, rules, world, who, state, out):
     """One user, one slate: read and click, be pleased or annoyed, stay or leave, and come back or not."""
     places = slate.shape[1]
     pulls = np.empty(places)
     for n in range(len(slate)):
         if not active[n]:
             continue
-        life, s = session_key(seed, user[n], session[n]), satisfaction[n]
+        life, t = session_key(who.seed, who.user[n], who.session[n]), who.t[n]
+        base, s, step = world.bases[state.kind[n]], state.satisfaction[n], state.step[n]
         for j in range(places):
-            pulls[j] = attraction(r, kind[n], topic[slate[n, j]], appeal[slate[n, j]])
-            for i in range(j):
-                if slate[n, i] == slate[n, j]:
-                    pulls[j] = 0.0
-        expected[n] = expected_reward(r, bases[kind[n]], pulls, quality, slate[n], s, step[n])
-        place, coin, liked = read_slate(pulls, r.patience, life, t[n]), uniform(life, t[n], PLEASED, 0), 0.0
+            pulls[j] = attraction(rules, state.kind[n], world.topic[slate[n, j]], world.appeal[slate[n, j]])
+        pass_over_repeats(slate[n], pulls)
+        out.expected[n] = expected_reward(rules, base, pulls, world.quality, slate[n], s, step)
+        place, coin, liked = read_slate(pulls, rules.patience, life, t, CLICK), uniform(life, t, PLEASED, 0), 0.0
         if place < places:
-            liked = quality[slate[n, place]]
-            response[n, place], reward[n] = 1, r.click_weight
-            satisfaction[n] = pleased(r, liked, s, coin)
-            clicks[n] += 1
-        elif coin < r.annoyance:
-            satisfaction[n] = max(0, s - 1)
-        gone = 0
-        if uniform(life, t[n], LEAVE, 0) < leave_probability(r, satisfaction[n], step[n]):
-            p = return_probability(r, bases[kind[n]], satisfaction[n])
-            gone = days_until_return(r, p, uniform(life, t[n], RETURN, 0))
-            left[n], terminated[n] = True, gone == 0
-            reward[n] += r.return_weight * bonus(r, gone)
-            gone = gone if gone > 0 else r.patience_days
-            day[n], step[n], away[n], clicks[n] = day[n] + gone, 0, gone, 0
+            liked = world.quality[slate[n, place]]
+            out.response[n, place], out.reward[n] = 1, rules.click_weight
+            s = pleased(rules, liked, s, coin)
+            state.clicks[n] += 1
+        elif coin < rules.annoyance:
+            s = max(0, s - 1)
+        state.satisfaction[n], gone = s, 0
+        if uniform(life, t, LEAVE, 0) < leave_probability(rules, s, step):
+            p = return_probability(rules, base, s)
+            gone = days_until_return(rules, p, uniform(life, t, RETURN, 0))
+            out.left[n], out.terminated[n] = True, gone == 0
+            out.reward[n] += rules.return_weight * bonus(rules, gone)
+            gone = gone if gone > 0 else rules.patience_days
+            state.day[n], state.step[n], state.away[n], state.clicks[n] = state.day[n] + gone, 0, gone, 0
         else:
-            step[n] += 1
-        for row in range(past.shape[1] - 1, 0, -1):
-            past[n, row] = past[n, row - 1]
-        if past.shape[1] > 0:
-            past[n, 0, 0], past[n, 0, 1], past[n, 0, 2] = place < places, liked, gone / r.patience_days
+            state.step[n] += 1
+        if state.past.shape[1] > 0:
+            remember(state.past[n], place < places, liked, gone / rules.patience_days)
 
 
 @kernel
-def begin_users(rows, r, user, kind, day, step, satisfaction, away, clicks, past):
+def remember(past, clicked, liked, away):
+    """The newest row of one user's history ``past [h, 3]``."""
+    for row in range(len(past) - 1, 0, -1):
+        past[row] = past[row - 1]
+    past[0, 0], past[0, 1], past[0, 2] = clicked, liked, away
+
+
+@kernel
+def begin_users(rows, rules, who, state):
     """The first visit: day 0, half satisfied, nothing known."""
     for n in rows:
-        kind[n] = integer(session_key(r.world_seed, user[n], 0), 0, TYPE, 0, r.types)
-        satisfaction[n] = r.satisfactions // 2
-        day[n] = step[n] = away[n] = clicks[n] = 0
-        past[n] = 0.0
-
-
-@kernel
-def observe_users(r, full, kind, day, step, satisfaction, away, clicks, out):
-    """The ``full`` view ``[N, G + 3]`` or the ``partial`` one ``[N, G + 4]``."""
-    for n in range(len(out)):
-        g = r.types
-        out[n, kind[n]] = 1.0
-        out[n, g], out[n, g + 1] = min(1.0, day[n] / r.calendar), step[n] / r.visit_steps
-        if full:
-            out[n, g + 2] = satisfaction[n] / r.satisfactions
-        else:
-            out[n, g + 2], out[n, g + 3] = away[n] / r.patience_days, clicks[n] / r.visit_steps
+        state.kind[n] = integer(session_key(rules.world_seed, who.user[n], 0), 0, TYPE, 0, rules.types)
+        state.satisfaction[n] = rules.satisfactions // 2
+        state.day[n] = state.step[n] = state.away[n] = state.clicks[n] = 0
+        state.past[n] = 0.0

@@ -19,18 +19,20 @@ NPE ← β NPE − 2 (c − ½) + N(0, 0.05),  NPE₀ uniform on ±½ / (1 − �
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
 
+from ..engine.params import rules
 from ..engine.vector import VectorEnv
 from .planner import Planner
-from .user import LEVELS, Params, Rules, begin_users, step_users
+from .user import LEVELS, Diet, Params, Rules, State, begin_users, step_users
 
 
 class LongTermSatisfaction(VectorEnv):
-    """Attribute: ``planner``, the dynamic programme of the oracle, once it was asked."""
+    """Attribute: ``planner``, the dynamic programme of the oracle."""
 
     Params = Params
 
     def _build(self):
-        self.rules, self.planner = Rules(*(getattr(self.params, name) for name in Rules._fields)), None
+        self.rules = rules(Rules, self.params)
+        self.planner = Planner(self.rules, self.params.candidates * (self.params.action == "slate"))
 
     def _spaces(self):
         p = self.params
@@ -47,47 +49,44 @@ class LongTermSatisfaction(VectorEnv):
     def _allocate(self):
         p, n = self.params, self.num_envs
         shown, window = p.candidates * (p.action == "slate"), p.window * (p.observe == "history")
-        return {"sensitivity": np.zeros(n), "npe": np.zeros(n), "satisfaction": np.zeros(n),
-                "candidates": np.zeros((n, shown), np.float32), "history": np.zeros((n, window, 2), np.float32)}
+        return State(sensitivity=np.zeros(n), npe=np.zeros(n), satisfaction=np.zeros(n),
+                     candidates=np.zeros((n, shown), np.float32), history=np.zeros((n, window, 2), np.float32))
 
     def _begin(self, rows):
-        begin_users(rows, self.rules, self.params.world_seed, self.seed, self.user, self.session, *self.state.values())
+        begin_users(rows, self.rules, self.who(), self.state)
 
     def _clickbait(self, action) -> np.ndarray:
         """What is consumed, ``[N]`` float64 in [0, 1]."""
         if self.params.action == "level":
             return action / (LEVELS - 1)
         if self.params.action == "slate":
-            return self.state["candidates"][np.arange(self.num_envs), action[:, 0]].astype(np.float64)
+            return self.state.candidates[np.arange(self.num_envs), action[:, 0]].astype(np.float64)
         if np.isnan(action).any():
             raise ValueError("action nan must be a clickbait value in [0, 1]")
         return np.clip(action[:, 0], 0.0, 1.0).astype(np.float64)
 
     def _advance(self, action, active):
         n, places = self.num_envs, self.params.slate * (self.params.action == "slate")
-        reward, expected, terminated = np.zeros(n, np.float32), np.zeros(n), np.zeros(n, bool)
-        response = np.zeros((n, places), np.int8)
-        info = {"expected_reward": expected, **({"response": response} if places else {}),
-                **{name: self.state[name].copy() for name in ("satisfaction", "sensitivity")}}
-        step_users(self._clickbait(action), active, self.rules, self.seed, self.user, self.session, self.t,
-                   *self.state.values(), response, reward, expected, terminated)
-        return reward, terminated, info
+        out = Diet(np.zeros((n, places), np.int8), np.zeros(n, np.float32), np.zeros(n), np.zeros(n, bool))
+        info = {"expected_reward": out.expected, **({"response": out.response} if places else {}),
+                "satisfaction": self.state.satisfaction.copy(), "sensitivity": self.state.sensitivity.copy()}
+        step_users(self._clickbait(action), active, self.rules, self.who(), self.state, out)
+        return out.reward, out.terminated, info
 
     def _observe(self):
         p, s = self.params, self.state
         user = np.empty((self.num_envs, 3 if p.observe == "full" else 1), np.float32)
         user[:, -1] = 1.0 - self.t / p.budget
         if p.observe == "full":
-            user[:, 0], user[:, 1] = s["satisfaction"], s["npe"] * (1.0 - p.memory)
-        more = {"history": s["history"].copy()} if p.observe == "history" else {}
+            user[:, 0], user[:, 1] = s.satisfaction, s.npe * (1.0 - p.memory)
+        more = {"history": s.history.copy()} if p.observe == "history" else {}
         if p.action == "slate":
-            more["candidates"] = s["candidates"][:, :, None].copy()
+            more["candidates"] = s.candidates[:, :, None].copy()
         return {"user": user, **more} if more else user
 
     def _oracle(self):
         s, p = self.state, self.params
-        self.planner = self.planner or Planner(self.rules, s["candidates"].shape[1])
-        choices = s["candidates"] if p.action == "slate" else None
-        best = self.planner.score(s["sensitivity"], s["npe"], self.t, choices).argmax(axis=1)
+        choices = s.candidates if p.action == "slate" else None
+        best = self.planner.score(s, self.t, choices).argmax(axis=1)
         control = (best[:, None] / (LEVELS - 1)).astype(np.float32)
         return {"slate": np.tile(best[:, None], p.slate), "level": best, "control": control}[p.action]

@@ -6,6 +6,8 @@ on 401 points of NPE with linear interpolation between them and 7-node Gauss–H
 weighted sum of Q over the clickbait levels, best first: weight 1 on the best where every level can be chosen; P(the
 best of m uniform candidates is the i-th level) where only m fresh candidates can.  Equal weights: a random choice.
 """
+from typing import NamedTuple
+
 import numpy as np
 
 from ..engine.rng import kernel
@@ -14,9 +16,18 @@ from .user import LEVELS, drift, engagement, satisfaction_of
 POINTS, NODES, FINE = 401, 7, 100                         # FINE: levels that stand for the uniform candidates
 
 
+class Tables(NamedTuple):
+    """Points of NPE, and the nodes of its noise."""
+
+    grid: np.ndarray               # [POINTS]
+    noise: np.ndarray              # [NODES]
+    weight: np.ndarray             # [NODES]
+
+
 @kernel
-def worth(r, sensitivity, npe, clickbait, ahead, grid, noise, weight):
+def worth(r, tables, ahead, sensitivity, npe, clickbait):
     """Q of one clickbait value at ``npe``; ``ahead [POINTS]`` is the value of what follows."""
+    grid, noise, weight = tables.grid, tables.noise, tables.weight
     mean, sd = engagement(r, clickbait, satisfaction_of(sensitivity, npe))
     total = np.exp(mean + 0.5 * sd * sd)
     for k in range(len(noise)):
@@ -28,13 +39,14 @@ def worth(r, sensitivity, npe, clickbait, ahead, grid, noise, weight):
 
 
 @kernel
-def solve(r, sensitivity, levels, ranked, grid, noise, weight):
+def solve(r, tables, sensitivity, levels, ranked):
     """V ``[budget + 1, POINTS]``; ``ranked [L]`` are the weights of the levels from the best to the worst."""
+    grid = tables.grid
     value, q = np.zeros((r.budget + 1, len(grid))), np.empty(len(levels))
     for t in range(r.budget - 1, -1, -1):
         for i in range(len(grid)):
             for k in range(len(levels)):
-                q[k] = worth(r, sensitivity, grid[i], levels[k], value[t + 1], grid, noise, weight)
+                q[k] = worth(r, tables, value[t + 1], sensitivity, grid[i], levels[k])
             q.sort()
             for k in range(len(levels)):
                 value[t, i] += ranked[k] * q[len(levels) - 1 - k]
@@ -42,12 +54,12 @@ def solve(r, sensitivity, levels, ranked, grid, noise, weight):
 
 
 @kernel
-def score_rows(rows, r, sensitivity, npe, t, choices, value, grid, noise, weight, out):
+def score_rows(rows, r, tables, value, state, t, choices, out):
     """Q of ``choices [N, m]`` clickbait values into ``out [N, m]`` for the users ``rows``, all of one sensitivity."""
     for n in rows:
         ahead = value[min(t[n] + 1, r.budget)]
         for k in range(choices.shape[1]):
-            out[n, k] = worth(r, sensitivity, npe[n], choices[n, k], ahead, grid, noise, weight)
+            out[n, k] = worth(r, tables, ahead, state.sensitivity[n], state.npe[n], choices[n, k])
 
 
 class Planner:
@@ -57,8 +69,7 @@ class Planner:
         self.rules = rules
         edge = 1.0 / (1.0 - rules.memory) + 8.0 * rules.innovation_sd / (1.0 - rules.memory**2) ** 0.5
         nodes, weight = np.polynomial.hermite_e.hermegauss(NODES)
-        self.grid = np.linspace(-edge, edge, POINTS)
-        self.tables = (self.grid, rules.innovation_sd * nodes, weight / weight.sum())
+        self.tables = Tables(np.linspace(-edge, edge, POINTS), rules.innovation_sd * nodes, weight / weight.sum())
         if candidates:
             self.levels = (np.arange(FINE) + 0.5) / FINE
             self.ranked = -np.diff((1.0 - np.arange(FINE + 1) / FINE) ** candidates)
@@ -71,21 +82,22 @@ class Planner:
         """V ``[budget + 1, POINTS]``; other ``levels [L]`` and weights ``ranked [L]`` give the value of other rules."""
         levels = self.levels if levels is None else np.array(levels, np.float64)
         ranked = self.ranked if ranked is None else np.array(ranked, np.float64)
-        return solve(self.rules, sensitivity, levels, ranked, *self.tables)
+        return solve(self.rules, self.tables, sensitivity, levels, ranked)
 
     def start(self, value) -> float:
         """The mean of V over the users' start, NPE uniform on ±½ / (1 − β)."""
         npe = ((np.arange(2000) + 0.5) / 2000 - 0.5) / (1.0 - self.rules.memory)
-        return float(np.interp(npe, self.grid, value[0]).mean())
+        return float(np.interp(npe, self.tables.grid, value[0]).mean())
 
-    def score(self, sensitivity, npe, t, choices=None) -> np.ndarray:
-        """Q ``[N, m]`` of ``choices [N, m]``, or of the levels; ``sensitivity``, ``npe``, ``t`` are ``[N]``."""
+    def score(self, state, t, choices=None) -> np.ndarray:
+        """Q ``[N, m]`` of ``choices [N, m]``, or of the levels, for users in ``state`` (`envs.satisfaction.user.State`)
+        at the steps ``t [N]``."""
         if choices is None:
-            choices = np.tile(self.levels, (len(npe), 1))
+            choices = np.tile(self.levels, (len(t), 1))
         choices, out = np.ascontiguousarray(choices, np.float64), np.zeros(np.shape(choices))
-        for one in np.unique(sensitivity).tolist():
+        for one in np.unique(state.sensitivity).tolist():
             if one not in self.values:
                 self.values[one] = self.solve(one)
-            score_rows(np.flatnonzero(sensitivity == one), self.rules, one, npe, t, choices, self.values[one],
-                       *self.tables, out)
+            rows = np.flatnonzero(state.sensitivity == one)
+            score_rows(rows, self.rules, self.tables, self.values[one], state, t, choices, out)
         return out

@@ -1,10 +1,10 @@
 """A user of chocolate and kale: engagement, and what a diet does to it.  Told in `envs.satisfaction.env`."""
-from collections import namedtuple
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from ..engine.params import param
+from ..engine.params import param, rules_of
 from ..engine.rng import kernel, normal_pair, session_key, uniform
 
 SENSITIVITY, START, CLICKBAIT, NOISE = range(1, 5)                           # purposes of the coins
@@ -45,8 +45,26 @@ class Params:
     """Seed of who the users are."""
 
 
-Rules = namedtuple("Rules", "sensitivity sensitivity_spread memory innovation_sd choc_mean choc_sd kale_mean kale_sd "
-                            "budget")            # what the kernels read of `Params`
+Rules = rules_of(Params)
+
+
+class State(NamedTuple):
+    """What changes of a user, and how sensitive it is."""
+
+    sensitivity: np.ndarray        # [N]
+    npe: np.ndarray                # [N] net positive exposure
+    satisfaction: np.ndarray       # [N] in (0, 1)
+    candidates: np.ndarray         # [N, m] float32 clickbait of this step's candidates (slates only)
+    history: np.ndarray            # [N, h, 2] float32 (clickbait, log engagement), newest last
+
+
+class Diet(NamedTuple):
+    """What a step tells."""
+
+    response: np.ndarray           # [N, K] int8 what was consumed (slates only)
+    reward: np.ndarray             # [N] float32 the engagement
+    expected: np.ndarray           # [N] its mean
+    terminated: np.ndarray         # [N] bool
 
 
 @kernel
@@ -76,37 +94,38 @@ def draw_candidates(life, t, candidates):
 
 
 @kernel
-def begin_users(rows, r, world_seed, seed, user, session, sensitivity, npe, satisfaction, candidates, history):
+def begin_users(rows, rules, who, state):
     """A session starts: how sensitive the user is, the world says; the mood is the session's."""
     for n in rows:
-        who, life = session_key(world_seed, user[n], 0), session_key(seed, user[n], session[n])
-        strong, f = uniform(who, 0, SENSITIVITY, 0) < 0.5, r.sensitivity_spread
-        sensitivity[n] = r.sensitivity * f if strong else r.sensitivity / f
-        npe[n] = (uniform(life, 0, START, 0) - 0.5) / (1.0 - r.memory)
-        satisfaction[n], history[n] = satisfaction_of(sensitivity[n], npe[n]), 0.0
-        draw_candidates(life, 0, candidates[n])
+        nature, life = session_key(rules.world_seed, who.user[n], 0), session_key(who.seed, who.user[n], who.session[n])
+        strong, f = uniform(nature, 0, SENSITIVITY, 0) < 0.5, rules.sensitivity_spread
+        eta = rules.sensitivity * f if strong else rules.sensitivity / f
+        npe = (uniform(life, 0, START, 0) - 0.5) / (1.0 - rules.memory)
+        state.sensitivity[n], state.npe[n], state.satisfaction[n] = eta, npe, satisfaction_of(eta, npe)
+        state.history[n] = 0.0
+        draw_candidates(life, 0, state.candidates[n])
 
 
 @kernel
-def step_users(clickbait, active, r, seed, user, session, t, sensitivity, npe, satisfaction, candidates, history,
-               response, reward, expected, terminated):
+def step_users(clickbait, active, rules, who, state, out):
     """One user consumes one thing: engage, be more or less satisfied; then new candidates."""
+    user, session, candidates, history = who.user, who.session, state.candidates, state.history
     for n in range(len(clickbait)):
         if not active[n]:
             continue
-        life, c = session_key(seed, user[n], session[n]), clickbait[n]
-        mean, sd = engagement(r, c, satisfaction[n])
-        mood, news = normal_pair(life, t[n], NOISE, 0)
+        life, t, c = session_key(who.seed, user[n], session[n]), who.t[n], clickbait[n]
+        mean, sd = engagement(rules, c, state.satisfaction[n])
+        mood, news = normal_pair(life, t, NOISE, 0)
         logarithm = mean + sd * mood
-        reward[n], expected[n] = np.exp(logarithm), np.exp(mean + 0.5 * sd * sd)
-        npe[n] = drift(r, c, npe[n]) + r.innovation_sd * news
-        satisfaction[n] = satisfaction_of(sensitivity[n], npe[n])
-        terminated[n] = t[n] + 1 >= r.budget
+        out.reward[n], out.expected[n] = np.exp(logarithm), np.exp(mean + 0.5 * sd * sd)
+        state.npe[n] = drift(rules, c, state.npe[n]) + rules.innovation_sd * news
+        state.satisfaction[n] = satisfaction_of(state.sensitivity[n], state.npe[n])
+        out.terminated[n] = t + 1 >= rules.budget
         for i in range(history.shape[1]):                                    # the newest is the last
             last = i == history.shape[1] - 1
             history[n, i, 0] = c if last else history[n, i + 1, 0]
             history[n, i, 1] = logarithm if last else history[n, i + 1, 1]
-        response[n, :1] = 1
+        out.response[n, :1] = 1
     for n in range(len(active) if candidates.size else 0):                   # in a loop of its own: twice as fast
         if active[n]:
-            draw_candidates(session_key(seed, user[n], session[n]), t[n] + 1, candidates[n])
+            draw_candidates(session_key(who.seed, user[n], session[n]), who.t[n] + 1, candidates[n])

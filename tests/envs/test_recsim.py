@@ -172,13 +172,13 @@ def test_the_programme_of_one_step_by_hand():
 def test_hidden_sensitivities_are_two_kinds_and_the_optimum_knows_them():
     kind = {"action": "level", "sensitivity": .05, "memory": .7, "sensitivity_spread": 5.0}
     env, _, _ = start(LongTermSatisfaction, 4000, **kind)
-    assert set(np.unique(env.state["sensitivity"])) == {.05 / 5, .25}
-    assert abs((env.state["sensitivity"] == .25).mean() - .5) < 4 * .5 / np.sqrt(4000)
+    assert set(np.unique(env.state.sensitivity)) == {.05 / 5, .25}
+    assert abs((env.state.sensitivity == .25).mean() - .5) < 4 * .5 / np.sqrt(4000)
     other, _, _ = start(LongTermSatisfaction, 4000, seed=8, **kind)
-    np.testing.assert_array_equal(env.state["sensitivity"], other.state["sensitivity"])      # who the users are
-    assert (env.state["npe"] != other.state["npe"]).mean() > .99                             # how they feel today
+    np.testing.assert_array_equal(env.state.sensitivity, other.state.sensitivity)      # who the users are
+    assert (env.state.npe != other.state.npe).mean() > .99                             # how they feel today
     action = env.oracle()
-    assert (action[env.state["sensitivity"] == .01] == 20).all() and (action[env.state["sensitivity"] == .25] < 5).all()
+    assert (action[env.state.sensitivity == .01] == 20).all() and (action[env.state.sensitivity == .25] < 5).all()
     planner = Planner(env.rules)
     exact = np.mean([planner.start(planner.solve(eta)) for eta in (.01, .25)])
     s = sessions(LongTermSatisfaction, LEVEL["optimum"], **kind)
@@ -425,7 +425,7 @@ def test_what_is_observed_of_satisfaction():
     np.testing.assert_allclose(obs["history"][:, :, 1], np.log(rewards[1:]).T, rtol=1e-5)
     np.testing.assert_allclose(obs["user"], 57 / 60, rtol=1e-6)
     np.testing.assert_allclose(state[:, 0], 1 / (1 + np.exp(-.01 * state[:, 1] / .3)), rtol=1e-6)
-    np.testing.assert_allclose(state[:, 1] / .3, full.state["npe"], rtol=1e-6)
+    np.testing.assert_allclose(state[:, 1] / .3, full.state.npe, rtol=1e-6)
     assert "response" not in info and (state[:, 2] == obs["user"][:, 0]).all()
 
 

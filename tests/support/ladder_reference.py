@@ -20,17 +20,17 @@ def sessions(policy, view="item", users=4000, seed=5, first_user=SPLITS["test"],
         total += np.where(alive, info["expected_reward"], 0.0)
         length += alive
         alive &= ~(terminated | truncated)
-    return total, length, env.state["kind"].copy()
+    return total, length, env.state.kind.copy()
 
 
 def random_policy(view):
     rng = np.random.default_rng(1)
-    return lambda env: rng.integers(0, len(env.topic), env.action_space.shape)
+    return lambda env: rng.integers(0, len(env.items), env.action_space.shape)
 
 
 def fixed_shelves(users=2000):
     """A/B test of all shelves: {clicks a step | value a session: (best for all, best per type [G])}."""
-    items = len(Ladder(1).topic)
+    items = len(Ladder(1).items)
     runs = [sessions(lambda env, a=a: np.full(env.num_envs, a), users=users, seed=3, first_user=0)
             for a in range(items)]
     types = runs[0][2].max() + 1
@@ -48,11 +48,10 @@ def planner_policy(myopic=False, taste=True):
     def policy(env):
         if "it" not in plans:
             rules = env.rules if taste else env.rules._replace(taste=0.0)
-            plans["it"] = Planner(rules._replace(horizon=1) if myopic else rules, env.topic, env.appeal, env.quality,
-                                  env.params.slate, env.shelves if env.params.action == "item" else None)
+            plans["it"] = Planner(rules._replace(horizon=1) if myopic else rules, env.world, env.params.slate,
+                                  env.shelves if env.params.action == "item" else None)
         s = env.state
-        slate = plans["it"].act(s["kind"], s["likes_it"] & taste, s["bored"], s["satisfaction"],
-                                np.zeros_like(env.t) if myopic else env.t)
+        slate = plans["it"].act(s._replace(likes_it=s.likes_it & taste), np.zeros_like(env.t) if myopic else env.t)
         return slate[:, 0] if env.params.action == "item" else slate
     return policy
 
@@ -64,7 +63,7 @@ def table(users=4000):
     for name in ("clicks", "value"):
         whole, typed = best[name]
         rows += [(f"best fixed, by {name}", "item", lambda env, a=whole: np.full(env.num_envs, a)),
-                 (f"best per type, by {name}", "item", lambda env, a=typed: a[env.state["kind"]])]
+                 (f"best per type, by {name}", "item", lambda env, a=typed: a[env.state.kind])]
     for view in ("item", "slate"):
         rows += [("next click, type and boredom known", view, planner_policy(True, False)),
                  ("next click, everything known", view, planner_policy(True, True)),
@@ -80,10 +79,8 @@ def main():
         print(f"| {name} | {view} | {total.mean():.2f} ± {error:.2f} | {length.mean():.1f} "
               f"| {total.sum() / length.sum():.3f} |")
     for view in ("item", "slate"):
-        env = Ladder(1, action=view)
-        env.reset(seed=0)
-        env.oracle()
-        print(f"| exact optimum (dynamic programming) | {view} | {env.planner.value():.3f} | | |")
+        value = Ladder(1, action=view).planner.value()
+        print(f"| exact optimum (dynamic programming) | {view} | {value:.3f} | | |")
 
 
 if __name__ == "__main__":

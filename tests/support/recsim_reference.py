@@ -8,7 +8,6 @@ from envs.engine.vector import SPLITS
 from envs.interest_evolution.env import InterestEvolution
 from envs.interest_exploration.env import InterestExploration
 from envs.satisfaction.env import LongTermSatisfaction
-from envs.satisfaction.planner import Planner
 from envs.satisfaction.user import LEVELS, drift, engagement, satisfaction_of
 
 
@@ -59,9 +58,9 @@ EXPLORATION = {
     "oracle (optimum)": lambda env, rng: env.oracle(),
 }
 SATISFACTION = {
-    "random": lambda env, rng: shown(env, rng.random(env.state["candidates"].shape)),
-    "most clickbait": lambda env, rng: shown(env, env.state["candidates"]),
-    "least clickbait": lambda env, rng: shown(env, -env.state["candidates"]),
+    "random": lambda env, rng: shown(env, rng.random(env.state.candidates.shape)),
+    "most clickbait": lambda env, rng: shown(env, env.state.candidates),
+    "least clickbait": lambda env, rng: shown(env, -env.state.candidates),
     "oracle (optimum)": lambda env, rng: env.oracle(),
 }
 LEVEL = {
@@ -74,8 +73,7 @@ LEVEL = {
 
 def posterior(env, rng):
     """Plan for the kinds of users weighed by their posterior: reads nothing but the observed history and the clock."""
-    planner = env.planner = env.planner or Planner(env.rules)
-    rules, history = env.rules, env.state["history"]
+    rules, history = env.rules, env.state.history
     kinds = (rules.sensitivity * rules.sensitivity_spread, rules.sensitivity / rules.sensitivity_spread)
     npe, log_odds, step = np.zeros(env.num_envs), np.zeros((2, env.num_envs)), int(env.t[0])
     for clickbait, logarithm in history[:, history.shape[1] - step:].transpose(1, 2, 0).astype(float):
@@ -85,8 +83,8 @@ def posterior(env, rng):
         npe = drift(rules, clickbait, npe)
     belief = np.exp(log_odds - log_odds.max(axis=0))
     belief /= belief.sum(axis=0)
-    scores = sum(belief[k][:, None] * planner.score(np.full(env.num_envs, eta), npe, env.t)
-                 for k, eta in enumerate(kinds))
+    scores = sum(belief[k][:, None] * env.planner.score(
+        env.state._replace(sensitivity=np.full(env.num_envs, eta), npe=npe), env.t) for k, eta in enumerate(kinds))
     return np.argmax(scores, axis=1)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 def per_satisfaction(env, slates):
     """``slates [G, K]`` or ``[M, K]`` as what `Planner.value_of` reads, ``[G, S + 1, M, K]``."""
-    g, levels = len(env.bases), env.params.satisfactions + 1
+    g, levels = len(env.world.bases), env.params.satisfactions + 1
     slates = slates[:, None] if len(slates) == g else np.broadcast_to(slates, (g, *slates.shape))
     return np.broadcast_to(slates[:, None], (g, levels, *slates.shape[1:])).copy()
 
@@ -22,4 +22,4 @@ def live(env, policy):
 
 
 def random_slates(env, rng):
-    return rng.permuted(np.tile(np.arange(len(env.topic)), (env.num_envs, 1)), axis=1)[:, :env.params.slate]
+    return rng.permuted(np.tile(np.arange(len(env.items)), (env.num_envs, 1)), axis=1)[:, :env.params.slate]

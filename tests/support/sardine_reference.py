@@ -38,8 +38,8 @@ def retention(users: int = 4000) -> None:
     env, rng = Retention(users, autoreset="disabled"), np.random.default_rng(0)
     plan, fixed = env.plan(), best_fixed(env)
     rows = {"random": (plan.random(), lambda e: random_slates(e, rng)),
-            "next click": (plan.next_click(), lambda e: plan.next_click()[e.state["kind"]]),
-            "best slate per type": (fixed, lambda e: fixed[e.state["kind"]]), "optimum": (None, lambda e: e.oracle())}
+            "next click": (plan.next_click(), lambda e: plan.next_click()[e.state.kind]),
+            "best slate per type": (fixed, lambda e: fixed[e.state.kind]), "optimum": (None, lambda e: e.oracle())}
     for name, (slates, policy) in rows.items():
         exact = plan.value() if slates is None else plan.value_of(per_satisfaction(env, slates)).mean()
         env.reset(seed=1, options={"users": np.arange(users)})
@@ -47,7 +47,8 @@ def retention(users: int = 4000) -> None:
         print(f"{name}: exact {exact:.2f}, simulated", shown(expected), "visits", shown(visits), "clicks a visit",
               f"{clicks.sum() / visits.sum():.2f}", f"never came back {gone.mean():.3f}", flush=True)
     for name, slates in (("fixed", fixed), ("next click", plan.next_click())):
-        print(name, [[(float(env.appeal[i]), float(env.quality[i]), bool(env.topic[i] == g)) for i in slate]
+        shop = env.world
+        print(name, [[(float(shop.appeal[i]), float(shop.quality[i]), bool(shop.topic[i] == g)) for i in slate]
                      for g, slate in enumerate(slates.tolist())])
 
 

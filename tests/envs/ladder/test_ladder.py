@@ -8,8 +8,8 @@ from gymnasium.utils.env_checker import check_env
 from support.ladder_reference import fixed_shelves, planner_policy, random_policy, sessions
 from support.lives import agree, record, resumes
 
+from envs.engine.cascade import best_slate
 from envs.ladder.env import Ladder
-from envs.ladder.planner import Planner, best_slate
 
 VIEWS = [{"action": a, "observe": o} for a in ("item", "slate") for o in ("vector", "type", "coarse")]
 CALM = {"pull_lost": 0.0, "taste": 0.0, "favourite": 0.8, "other": 0.8, "leave_low": 0.0, "leave_high": 0.0}
@@ -54,10 +54,10 @@ def test_users_are_the_same_in_every_view_and_under_every_seed():
     envs[0].reset(seed=99)
     for env in envs[1:]:
         for name in ("kind", "likes_it"):
-            np.testing.assert_array_equal(env.state[name], envs[0].state[name])
+            np.testing.assert_array_equal(getattr(env.state, name), getattr(envs[0].state, name))
     many = shop(40_000)
-    assert np.abs(np.bincount(many.state["kind"]) / 40_000 - .25).max() < 4 * np.sqrt(.25 * .75 / 40_000)
-    assert np.abs(many.state["likes_it"].mean(axis=0) - .5).max() < 4 * .5 / np.sqrt(40_000)
+    assert np.abs(np.bincount(many.state.kind) / 40_000 - .25).max() < 4 * np.sqrt(.25 * .75 / 40_000)
+    assert np.abs(many.state.likes_it.mean(axis=0) - .5).max() < 4 * .5 / np.sqrt(40_000)
 
 
 def test_errors_are_clear():
@@ -148,7 +148,7 @@ def test_staying_leaving_and_coming_back():
 @pytest.mark.parametrize("quality, drift", [(.5, .5), (-.25, -.25), (1.0, 1.0)])
 def test_satisfaction_moves_by_quality(quality, drift):
     env = shop(20_000, action="slate", slate=1, appeal=(1.0,), quality=(quality,), annoyance=.3, **CALM)
-    before = env.state["satisfaction"].copy()
+    before = env.state.satisfaction.copy()
     _, reward, _, _, info = env.step(np.zeros((20_000, 1), int))
     change, clicked = info["satisfaction"] - before, reward == 1
     assert abs(change[clicked].mean() - drift) <= 4 * change[clicked].std() / np.sqrt(clicked.sum())
@@ -182,9 +182,9 @@ def brute_force(env, kind, likes, bored, s, t):
     p = env.params
     if t == p.horizon:
         return 0.0
-    pull = [min(.95, env.appeal[i] * (p.favourite if k == kind % p.topics else p.other)
+    pull = [min(.95, env.world.appeal[i] * (p.favourite if k == kind % p.topics else p.other)
                 * (1 + p.taste if likes[k] else 1 - p.taste) * (1 - p.pull_lost * bored[k] / p.levels))
-            for i, k in enumerate(env.topic)]
+            for i, k in enumerate(env.world.topic)]
 
     def go_on(clicked, s):
         now = tuple(min(p.levels, b + 2) if k == clicked else max(0, b - 1) for k, b in enumerate(bored))
@@ -196,7 +196,7 @@ def brute_force(env, kind, likes, bored, s, t):
 
     nothing = p.annoyance * go_on(None, max(0, s - 1)) + (1 - p.annoyance) * go_on(None, s)
     worth = [1 + abs(q) * go_on(k, min(p.satisfactions, max(0, s + int(np.sign(q))))) + (1 - abs(q)) * go_on(k, s)
-             for k, q in zip(env.topic, env.quality, strict=True)]
+             for k, q in zip(env.world.topic, env.world.quality, strict=True)]
     slates = env.shelves if p.action == "item" else itertools.product(range(len(pull)), repeat=p.slate)
     return max(nothing + slate_gain(slate, pull, np.array(worth) - nothing, p.patience) for slate in slates)
 
@@ -205,7 +205,6 @@ def brute_force(env, kind, likes, bored, s, t):
 def test_the_plan_is_optimal(action):
     env = shop(1, action=action, topics=2, types=2, appeal=(.9, .6), quality=(-.6, .5), slate=2, levels=2,
                satisfactions=3, horizon=4, leave_high=.6)
-    env.oracle()
     for kind, likes in ((0, (True, False)), (1, (False, False)), (1, (True, True))):
         assert abs(env.planner.plan(kind, likes)[1] - brute_force(env, kind, likes, (0, 0), 1, 0)) < 1e-12
 
@@ -215,7 +214,6 @@ def test_playing_the_plan_earns_its_value(action):
     small = {"topics": 3, "types": 3, "slate": 3, "levels": 2, "horizon": 30}
     total, _, _ = sessions(lambda env: env.oracle(), action, users=20_000, **small)
     env = shop(1, action=action, **small)
-    env.oracle()
     assert abs(total.mean() - env.planner.value()) < 4 * total.std() / np.sqrt(20_000)
 
 
@@ -226,7 +224,7 @@ def test_every_rung_has_something_to_gain():
     for name, view, policy in (
             ("random", "item", random_policy("item")),
             ("fixed", "item", lambda env: np.full(env.num_envs, best[0])),
-            ("typed", "item", lambda env: best[1][env.state["kind"]]),
+            ("typed", "item", lambda env: best[1][env.state.kind]),
             ("bored", "item", planner_policy(True, False)),
             ("greedy", "slate", planner_policy(True, True)),
             ("item plan", "item", planner_policy(False, False)),
@@ -245,6 +243,4 @@ def test_every_rung_has_something_to_gain():
 @pytest.mark.slow
 def test_the_upper_bounds_of_the_documentation():
     for action, bound in (("item", 20.016), ("slate", 28.448)):
-        env = Ladder(1, action=action)
-        planner = Planner(env.rules, env.topic, env.appeal, env.quality, 4, env.shelves if action == "item" else None)
-        assert abs(planner.value() - bound) < 5e-4
+        assert abs(Ladder(1, action=action).planner.value() - bound) < 5e-4

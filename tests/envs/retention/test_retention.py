@@ -6,8 +6,9 @@ import pytest
 from support.lives import agree, record, resumes
 from support.retention import live, per_satisfaction, random_slates
 
+from envs.engine.cascade import slate_gain
 from envs.retention.env import Retention
-from envs.retention.planner import after_step, slate_value, worth
+from envs.retention.planner import after_step, worth
 
 USERS = 3000
 
@@ -20,7 +21,7 @@ def shop(n=USERS, **params):
 
 POLICIES = {
     "oracle": (lambda env, rng: env.oracle(), lambda env: env.plan().ahead[:, 0, 0, env.params.satisfactions // 2]),
-    "next click": (lambda env, rng: env.plan().next_click()[env.state["kind"]],
+    "next click": (lambda env, rng: env.plan().next_click()[env.state.kind],
                    lambda env: env.plan().value_of(per_satisfaction(env, env.plan().next_click()))),
     "random": (random_slates, lambda env: env.plan().value_of(per_satisfaction(env, env.plan().random())))}
 
@@ -32,7 +33,7 @@ def test_simulation_is_the_dynamic_programme(name, params):
     env, rng = shop(**params), np.random.default_rng(1)
     reward, expected, *_ = live(env, lambda e: policy(e, rng))
     for g, value in enumerate(exact(env)):
-        mine = env.state["kind"] == g
+        mine = env.state.kind == g
         for total in (reward[mine], expected[mine]):
             assert abs(total.mean() - value) < 4 * total.std() / np.sqrt(mine.sum()), (name, g)
         gap = (reward - expected)[mine]                     # expected_reward is exact given the state
@@ -41,7 +42,7 @@ def test_simulation_is_the_dynamic_programme(name, params):
 
 def test_the_next_click_wins_the_visit_and_loses_the_calendar():
     env, plan = shop(), shop().plan()
-    chaser = live(env, lambda e: plan.next_click()[e.state["kind"]])
+    chaser = live(env, lambda e: plan.next_click()[e.state.kind])
     env.reset(seed=3)
     best = live(env, lambda e: e.oracle())
     a_visit = [run[2].sum() / run[3].sum() for run in (chaser, best)]
@@ -57,9 +58,9 @@ def test_the_planned_slate_is_the_best_of_all():
     every = plan.random()
     for _ in range(50):
         g, day, step, s = rng.integers(3), rng.integers(r.calendar), rng.integers(r.visit_steps), rng.integers(11)
-        ahead, gain = after_step(r, env.bases[g], day, step, plan.ahead[g]), np.empty(12)
-        nothing = worth(r, env.quality, s, ahead, gain)
-        best = max(slate_value(r, slate, plan.pulls[g], gain) for slate in every)
+        ahead, gain = after_step(r, env.world.bases[g], day, step, plan.ahead[g]), np.empty(12)
+        nothing = worth(r, env.world.quality, s, ahead, gain)
+        best = max(slate_gain(slate, plan.pulls[g], gain, r.patience) for slate in every)
         assert plan.ahead[g, day, step, s] == pytest.approx(nothing + best, rel=1e-12)
 
 
@@ -88,7 +89,7 @@ def test_the_optimum_by_hand():
 def test_when_every_click_does_harm_the_least_harmful_is_shown():
     env = shop(2, topics=1, appeal=(.9, .5), quality=(-.5, -.5), slate=2, click_weight=0.0, return_weight=1.0,
                annoyance=0.0)
-    assert (env.plan().best[:, 0, 0, 5] == np.argmin(env.appeal)).all()
+    assert (env.plan().best[:, 0, 0, 5] == np.argmin(env.world.appeal)).all()
     expected = live(env, lambda e: e.oracle())[1]
     assert expected.min() > 0
 
@@ -96,7 +97,7 @@ def test_when_every_click_does_harm_the_least_harmful_is_shown():
 # the laws of the coins ------------------------------------------------------------------------------------------------
 def test_a_slate_without_clicks_annoys_and_a_click_pleases_by_quality():
     env = shop(60_000, leave_low=0.0, leave_high=0.0)
-    before, bait = env.state["satisfaction"].copy(), np.flatnonzero(env.quality == -.8)[0]
+    before, bait = env.state.satisfaction.copy(), np.flatnonzero(env.world.quality == -.8)[0]
     assert (before == 5).all()
     _, _, _, _, info = env.step(np.full((60_000, 3), bait))
     clicked, moved = info["response"].sum(axis=1) > 0, info["satisfaction"] - before
@@ -104,7 +105,7 @@ def test_a_slate_without_clicks_annoys_and_a_click_pleases_by_quality():
     for group, fall in ((clicked, .8), (~clicked, .3)):
         assert set(moved[group]) == {0, -1}
         assert abs((moved[group] == -1).mean() - fall) < 4 * .5 / np.sqrt(group.sum())
-    best = env.state["kind"] == env.topic[bait]
+    best = env.state.kind == env.world.topic[bait]
     for group, rate in ((best, .9), (~best, .54)):
         assert abs(clicked[group].mean() - rate) < 4 * np.sqrt(rate * (1 - rate) / group.sum())
         np.testing.assert_allclose(info["expected_reward"][group], rate, atol=1e-12)
@@ -123,14 +124,14 @@ def test_days_away_are_geometric_and_who_stays_away_too_long_is_gone():
     for d in (1, 2, 3):
         law = p * (1 - p) ** (d - 1)
         assert abs((info["days_away"][back] == d).sum() / left.sum() - law) < 4 * .5 / np.sqrt(left.sum())
-    np.testing.assert_array_equal(env.state["day"], info["days_away"])
+    np.testing.assert_array_equal(env.state.day, info["days_away"])
 
 
 def test_the_calendar_truncates_and_a_visit_has_its_longest():
     env = shop(400, calendar=12, leave_low=0.0, leave_high=0.0, visit_steps=4)
     alive, steps = np.ones(400, bool), np.zeros(400, int)
     for t in range(env.horizon):
-        day = env.state["day"].copy()
+        day = env.state.day.copy()
         _, _, terminated, truncated, info = env.step(env.oracle())
         steps += alive
         if t < 4:                                                            # nobody leaves a visit early
@@ -152,7 +153,7 @@ def test_views_show_the_same_users():
         clicked = info["response"].sum(axis=1)
         visit = np.where(info["left"], 0, visit + clicked)
         place = info["response"].argmax(axis=1)
-        liked = np.where(clicked > 0, full.quality[slate[np.arange(50), place]], 0.0)
+        liked = np.where(clicked > 0, full.world.quality[slate[np.arange(50), place]], 0.0)
         rows.insert(0, np.stack([clicked, liked, info["days_away"] / 10], axis=1))
         np.testing.assert_array_equal(a[:, :5], b[:, :5])
         np.testing.assert_allclose(a[:, 5], info["satisfaction"] / 10, atol=1e-6)
@@ -160,7 +161,7 @@ def test_views_show_the_same_users():
         np.testing.assert_array_equal(c["user"], b)
         here = ~full.done
         np.testing.assert_allclose(c["history"][here, :len(rows)], np.stack(rows[:20], axis=1)[here], atol=1e-6)
-    assert (full.user == partial.user).all() and (a[:, :3].argmax(axis=1) == full.state["kind"]).all()
+    assert (full.user == partial.user).all() and (a[:, :3].argmax(axis=1) == full.state.kind).all()
 
 
 @pytest.mark.parametrize("observe", ["full", "partial", "history"])
