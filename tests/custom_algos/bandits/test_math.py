@@ -481,7 +481,8 @@ def test_logistic_thompson_finds_the_penalised_maximum_and_its_curvature():
 
 
 @pytest.mark.parametrize(("params", "message"), [
-    ({"model": "shared"}, "items' features"), ({"l2": 0.0}, "must lie in .0, inf"), ({"model": "both"}, "auto, shared")])
+    ({"model": "shared"}, "items' features"), ({"l2": 0.0}, "must lie in .0, inf"),
+    ({"model": "both"}, "auto, shared")])
 def test_linear_models_say_what_is_wrong(params, message):
     with pytest.raises(ValueError, match=message):
         build(LinUCB, 3, spaces.Box(-1, 1, (2,)), **params)
