@@ -2,10 +2,9 @@ r"""Rankers that are retrained on the clicks of their own slates, with and witho
 
     P(click on i at place j) = θ_i γ^j,      θ̂_i = (m s + Σ clicks on i) / (s + Σ_{shown at j} w_j)
 
-``corrected``: w_j = γ^j, an impression counts as much as its place is looked at (position-based model: Richardson et
-al. 2007).  Not corrected: w_j = 1, the click-through rate, which mistakes the place for the item.  All users of a round
-and learner get one ranking: greedy in θ̂, or (``thompson``) in one draw from Beta(m s + S, (1 - m) s + Σ w - S), an
-approximation for this model (Lagrée, Vernade & Cappé 2016).  A share of the users sees a uniformly random slate.
+``corrected``: w_j = γ^j, as in the position-based model (Richardson et al. 2007).  Not corrected: w_j = 1, the
+click-through rate.  All users of a round and learner get one ranking: greedy in θ̂, or (``thompson``) by one draw from
+Beta(m s + S, (1 - m) s + Σ w - S), an approximation (Lagrée, Vernade & Cappé 2016), or a random slate.
 """
 from dataclasses import dataclass
 
@@ -46,26 +45,25 @@ class ClickModel(Bandit):
 
     def estimate(self) -> np.ndarray:
         """θ̂ ``[R, A]``."""
-        c = self.config
-        return (c.prior_mean * c.prior_strength + self.clicks) / (c.prior_strength + self.views)
+        strength = self.config.prior_strength
+        return (self.config.prior_mean * strength + self.clicks) / (strength + self.views)
 
     def ranking(self, rng, explore: bool) -> np.ndarray:
-        """One order a learner ``[R, A]``, as scores without ties (equal items in a random order)."""
+        """One order per learner ``[R, A]``, as scores without ties (equal items in a random order)."""
         c, score = self.config, self.estimate()
-        if c.thompson and explore:
-            failures = np.maximum(self.views - self.clicks, 0.0)             # a weighted impression may count below 1
-            m, s = c.prior_mean, c.prior_strength
-            score = rng.beta(m * s + self.clicks, (1.0 - m) * s + failures)
-        order = np.lexsort((rng.random(score.shape), score), axis=1)
-        return np.argsort(order, axis=1).astype(np.float64)
+        if c.thompson and explore:               # a weighted impression may count below 1: no failures below 0
+            failures = np.maximum(self.views - self.clicks, 0.0)
+            likes, dislikes = c.prior_mean * c.prior_strength, (1.0 - c.prior_mean) * c.prior_strength
+            score = rng.beta(likes + self.clicks, dislikes + failures)
+        return np.argsort(np.lexsort((rng.random(score.shape), score), axis=1), axis=1).astype(np.float64)
 
     def act(self, obs, rng, explore=True, mask=None):
         n, share = batch_size(obs), self.config.random_share if explore else 0.0
         action, log_prob = self.choose(self.ranking(rng, explore), n, rng, mask)
         if share > 0.0:
             best, lucky = action.copy(), np.flatnonzero(rng.random(n) < share)
-            action[lucky], _ = self.choose(np.zeros((len(lucky), self.actions)), len(lucky), rng,
-                                           None if mask is None else mask[lucky])
+            free, equal = None if mask is None else mask[lucky], np.zeros((len(lucky), self.actions))
+            action[lucky], _ = self.choose(equal, len(lucky), rng, free)
             allowed = np.full(n, self.actions) if mask is None else mask.sum(axis=1)
             uniform = 1.0 / np.prod([allowed - k for k in range(self.slate)], axis=0)       # [N] of any one slate
             ranked = (action == best).reshape(n, -1).all(axis=1)

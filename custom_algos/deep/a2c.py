@@ -2,8 +2,7 @@ r"""A2C: an actor that chooses, a critic that says how good the state was.
 
     L(θ, φ) = −E[ log π_θ(a|s) Â ] + c_v · ½ E[ (V_φ(s) − (Â + V(s)))² ] − c_H · E[ H(π_θ(·|s)) ]
 
-with Â the generalised advantage estimate.  Mnih et al. 2016 (arXiv:1602.01783), synchronous form; GAE: Schulman et al.
-2016 (arXiv:1506.02438).  What is chosen, an item, a slate or a control, is the head's business (`heads.py`).
+Mnih et al. 2016 (arXiv:1602.01783); Â: the generalised advantage estimate (Schulman et al. 2016, arXiv:1506.02438).
 
 Differences from the paper: (1) all users are stepped together and one update is made, no asynchronous workers;
 (2) Adam instead of shared RMSProp; (3) GAE(λ) instead of n-step returns; (4) actor and critic share nothing, unless
@@ -87,10 +86,6 @@ class A2C(Algorithm):
         """0 at the beginning, 1 and more after `anneal_steps`."""
         return self.env_steps / self.config.anneal_steps if self.config.anneal_steps else 0.0
 
-    @property
-    def entropy_coef(self) -> float:
-        return linear(self.config.entropy_coef, self.config.entropy_coef * self.config.entropy_end, self.progress)
-
     @torch.no_grad()
     def act(self, obs, rng, explore=True, mask=None):
         outputs = self.actor(tensor(flat_obs(obs, self.obs_space))).numpy()                 # [N, A] or [N, D]
@@ -98,28 +93,26 @@ class A2C(Algorithm):
 
     def advantages(self, batch: Transition, reward, value) -> np.ndarray:
         """Â ``[T, N]`` for rewards ``[T, N]`` as the learner sees them and values ``[T, N]`` of ``batch.obs``."""
-        c = self.config
         with torch.no_grad():
             next_value = self.critic(self._flat(batch.next_obs)).squeeze(-1).numpy().reshape(reward.shape)
-        terminated = batch.terminated if c.truncation_bootstrap else batch.ends
-        return returns.gae(reward, value, next_value, terminated, batch.ends, np.float32(c.gamma),
-                           np.float32(c.gae_lambda)).astype(np.float32)
+        terminated = batch.terminated if self.config.truncation_bootstrap else batch.ends
+        gamma, gae_lambda = np.float32(self.config.gamma), np.float32(self.config.gae_lambda)
+        return returns.gae(reward, value, next_value, terminated, batch.ends, gamma, gae_lambda).astype(np.float32)
 
     def loss(self, batch: Transition) -> dict[str, torch.Tensor]:
         """The terms of the docstring's equation for a batch ``[T, N]``, and their sum ``total``."""
         c, obs = self.config, self._flat(batch.obs)                                         # [T·N, D]
         reward = (batch.reward + np.float32(c.reward_shift)) * np.float32(c.reward_scale * self.return_scale.factor)
-        value = self.critic(obs).squeeze(-1)                                                # [T·N]
-        old = value.detach()
+        old = (value := self.critic(obs).squeeze(-1)).detach()                              # [T·N]
         advantage = tensor(self.advantages(batch, reward, old.numpy().reshape(reward.shape)).reshape(-1))
         target = advantage + old                                                            # [T·N]
         if c.normalize_advantage and len(advantage) > 1:
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         action = batch.action.reshape(-1, *batch.action.shape[2:])
         log_prob, entropy = self.head.score(self.actor(obs), action, batch.mask)            # [T·N]
-        policy, entropy = -(log_prob * advantage).mean(), entropy.mean()
-        critic = 0.5 * (value - target).pow(2).mean()
-        total = policy + c.value_coef * critic - self.entropy_coef * entropy
+        policy, critic, entropy = -(log_prob * advantage).mean(), 0.5 * (value - target).pow(2).mean(), entropy.mean()
+        undecided = linear(c.entropy_coef, c.entropy_coef * c.entropy_end, self.progress)   # c_H now
+        total = policy + c.value_coef * critic - undecided * entropy
         return {"total": total, "policy_loss": policy, "value_loss": critic, "entropy": entropy}
 
     def learn(self, batch):

@@ -2,16 +2,14 @@ r"""REINFORCE: make what was followed by a high return more likely.
 
     ∇J(θ) ≈ E[ ω λ (G − b(s)) ∇ log π_θ(a|s) ]
 
-G is the return of the session, in total or from this step on; b a baseline that does not know the action: it changes
-the variance and not the mean.  Williams 1992 (Machine Learning 8).  ω and λ are 1, unless actions were chosen by
-somebody else (Chen et al. 2019, arXiv:1812.02353): ω = min(π_θ(a|s) / β(a|s), cap) corrects for the propensities β of
-a log, and λ = K (1 − π_θ(a|s))^{K−1} for showing K items of which the logged one is one.
+Williams 1992 (Machine Learning 8).  G: the return, in total or from this step on; b: a baseline, which lowers the
+variance.  ω and λ are 1, unless somebody else chose (Chen et al. 2019, arXiv:1812.02353): ω = min(π_θ(a|s) / β(a|s),
+cap) corrects for the propensities β of a log, λ = K (1 − π_θ(a|s))^{K−1} for K items shown, of which one is logged.
 
 Differences from the papers: (1) one step of Adam for all steps of all sessions that have ended since the last one;
-(2) the factor γ^t of a step's place in its session is left out; (3) with the learned baseline a truncated session
-bootstraps from its true last state, without it the return ends where the clock does; (4) a session that began under an
-earlier policy is learnt from as it is, or through ω; dropping it would prefer short sessions; (5) ω corrects the action
-and not the distribution of the states; (6) a delayed reward is taken as known at once.
+(2) the factor γ^t of a step's place in its session is left out; (3) with the learned baseline alone a truncated session
+bootstraps; (4) a session that began under an earlier policy counts as it is, or through ω; (5) ω corrects the action,
+not the distribution of states; (6) a delayed reward is taken as known at once.
 """
 from dataclasses import dataclass
 
@@ -79,26 +77,27 @@ class Reinforce(Algorithm):
         self.policy = nn.ModuleDict({"actor": self.actor, "head": self.head})
         self.networks = nn.ModuleDict({"policy": self.policy, "critic": self.critic})
         self.optimizer = adam(self.policy, self.critic, c.learning_rate, c.critic_learning_rate)
-        self.sessions = Sessions()
-        self.mean = np.zeros(2)                              # sum and number of the returns before this update
+        self.sessions, self.mean = Sessions(), np.zeros(2)   # mean: sum and number of the returns before this update
 
     @torch.no_grad()
     def act(self, obs, rng, explore=True, mask=None):
-        return self.head.sample(self.actor(self._tensor(obs)).numpy(), rng if explore else None, mask)
+        outputs = self.actor(tensor(flat_obs(obs, self.obs_space))).numpy()                 # [N, A] or [N, D]
+        return self.head.sample(outputs, rng if explore else None, mask)
 
     def returns(self, batch: Transition) -> np.ndarray:
         """G ``[T, N]``; what it says after the last end of a column is not known yet."""
         c, after = self.config, np.zeros_like(batch.reward)
         cut = batch.truncated & ~batch.terminated
         if c.baseline == "learned" and cut.any():
+            x = tensor(flat_obs(tree_map(lambda part: part[cut], batch.next_obs), self.obs_space))
             with torch.no_grad():
-                after[cut] = self.critic(self._tensor(tree_map(lambda x: x[cut], batch.next_obs))).squeeze(-1).numpy()
+                after[cut] = self.critic(x).squeeze(-1).numpy()
         to_go = returns.discounted_returns(batch.reward, batch.terminated, batch.ends, after, c.gamma)
         return to_go if c.returns == "to_go" else returns.of_the_session(to_go, batch.ends)
 
     def loss(self, rows: Transition, target: np.ndarray) -> dict[str, torch.Tensor]:
         """The surrogate whose gradient is the docstring's, for rows ``[B]`` and their returns ``[B]``; ``total``."""
-        c, obs, given = self.config, self._tensor(rows.obs), tensor(target)            # [B, D], [B]
+        c, obs, given = self.config, tensor(flat_obs(rows.obs, self.obs_space)), tensor(target)  # [B, D], [B]
         log_prob, entropy = self.head.score(self.actor(obs), rows.action, rows.mask)        # [B]
         critic, baseline = torch.zeros(()), torch.zeros(())
         if c.baseline == "learned":
@@ -133,9 +132,6 @@ class Reinforce(Algorithm):
         self.mean += (target.sum(dtype=np.float64), steps)
         return {"loss": losses["total"].item(), **{k: v.item() for k, v in losses.items() if k != "total"},
                 "grad_norm": norm, "steps": float(steps)}
-
-    def _tensor(self, obs) -> torch.Tensor:
-        return tensor(flat_obs(obs, self.obs_space))
 
     def policy_state(self):
         return saving.snapshot(self.policy)

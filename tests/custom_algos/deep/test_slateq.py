@@ -237,7 +237,8 @@ def test_it_learns_a_small_shop(features):
     """Six items, slates of two: random 2.46 clicks a session, the optimum 4.68."""
     env = SmallSlate(50, items=6, slate=2, observe="one_hot", autoreset="same_step")
     params = {"gamma": 1.0, "epsilon_steps": 15_000, "rollout_steps": 4, "batch_size": 256, "anneal_steps": 40_000,
-              "features": features, "hidden": (32,), "learning_rate": 3e-3, "target_update_every": 30}
+              "embedding": ("none", "features")[features], "hidden": (32,), "learning_rate": 3e-3,
+              "target_update_every": 30}
     algorithm = SlateQ(env.single_observation_space, env.single_action_space, make_config(SlateQ, params), 1, env.items)
     train(env, algorithm, 40_000, seed=1)
     share = env.exact_return(lambda obs: algorithm.act(obs, make_rng(1), False)[0]) / env.optimal_return()
