@@ -8,7 +8,7 @@ import importlib
 ALGORITHMS = {
     "random": "custom_algos.bandits.fixed:Random",
     "mix": "custom_algos.bandits.fixed:Mix",
-    "popularity": "custom_algos.bandits.fixed:Popularity",
+    "popularity": "custom_algos.bandits.popularity:Popularity",
     "explore_then_commit": "custom_algos.bandits.explore_then_commit:ExploreThenCommit",
     "epsilon_greedy": "custom_algos.bandits.epsilon_greedy:EpsilonGreedy",
     "ucb": "custom_algos.bandits.ucb:UCB",
@@ -28,7 +28,9 @@ ALGORITHMS = {
     "double_q_learning": "custom_algos.tabular.double_q_learning:DoubleQLearning",
     "sarsa": "custom_algos.tabular.sarsa:Sarsa",
     "expected_sarsa": "custom_algos.tabular.expected_sarsa:ExpectedSarsa",
+    "conservative_q_learning": "custom_algos.tabular.conservative_q_learning:ConservativeQLearning",
     "dqn": "custom_algos.deep.dqn:DQN",
+    "conservative_dqn": "custom_algos.deep.conservative_dqn:ConservativeDQN",
     "slateq": "custom_algos.deep.slateq:SlateQ",
     "reinforce": "custom_algos.deep.reinforce:Reinforce",
     "a2c": "custom_algos.deep.a2c:A2C",

@@ -4,12 +4,13 @@ A `Transition` is what parallel users did; an `Algorithm` turns observations int
 better policy.  An algorithm is built from two Gymnasium spaces and sees only arrays, so the same object runs on
 simulated users, on any Gymnasium environment, on a log, on remote workers and in a server.
 """
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+
+from .parts.params import build, check
 
 
 class Transition(NamedTuple):
@@ -75,14 +76,16 @@ class Algorithm(ABC):
     Config: ClassVar[type]
     rollout_steps: int = 1         # T: steps of every user between two calls of `learn`
     tasks: ClassVar[str] = "any"   # what it learns from: "any", or "sequences" of its own actions, never a log
+    from_log: ClassVar[bool] = False     # whether `learn` is meant to be given a log before the users arrive
+    gamma: float | None = None     # discount per step of the values it learns; None: it learns none
+    final_epsilon: float | None = None   # share of random actions that it ends with; None: it has no such share
 
     def __init__(self, obs_space, action_space, config=None, seed: int = 0, items: np.ndarray | None = None):
         self.obs_space, self.action_space = obs_space, action_space
         self.config = self.Config() if config is None else config
+        check(self.config)
         self.seed, self.items = seed, items                # items: [A, D] features of the static catalogue, or None
         self.rollout_steps = getattr(self.config, "rollout_steps", type(self).rollout_steps)
-        if self.rollout_steps < 1:
-            raise ValueError(f"rollout_steps = {self.rollout_steps} must be at least 1")
 
     @abstractmethod
     def act(self, obs, rng: np.random.Generator, explore: bool = True, mask: np.ndarray | None = None):
@@ -91,6 +94,10 @@ class Algorithm(ABC):
     @abstractmethod
     def learn(self, batch: Transition) -> dict[str, float]:
         """One update from ``[T, N]`` transitions; returns the numbers worth plotting."""
+
+    def action_values(self, obs) -> np.ndarray | None:
+        """Q of the observations ``[N, …]``: ``[N, A]``; None where the algorithm has no action values."""
+        return None
 
     @abstractmethod
     def policy_state(self) -> dict[str, Any]:
@@ -110,34 +117,5 @@ class Algorithm(ABC):
 
 
 def make_config(algorithm: type[Algorithm], params: dict[str, Any]):
-    """``algorithm.Config`` from plain values; ValueError names an unknown field or a value of the wrong type."""
-    fields = {f.name: f for f in dataclasses.fields(algorithm.Config)}
-    coerced = {}
-    for name, value in params.items():
-        if name not in fields:
-            raise ValueError(f"unknown parameter '{name}'; valid are: {', '.join(fields)}")
-        coerced[name] = coerce(value, fields[name])
-    return algorithm.Config(**coerced)
-
-
-def coerce(value, field: dataclasses.Field):
-    """``value`` as the type of the field's default (YAML reads 1e-3 as a string); ValueError where it does not fit."""
-    default = field.default if field.default is not dataclasses.MISSING else None
-    if default is None or value is None:
-        return tuple(value) if isinstance(value, list) else value
-    try:
-        if isinstance(default, bool) or isinstance(value, bool):
-            if not (isinstance(default, bool) and isinstance(value, bool)):
-                raise TypeError
-            return value
-        if isinstance(default, int) and float(value) == int(float(value)):
-            return int(float(value))
-        if isinstance(default, float):
-            return float(value)
-        if isinstance(default, tuple) and isinstance(value, list | tuple):
-            return tuple(value)
-        if isinstance(default, str) and isinstance(value, str):
-            return value
-        raise TypeError
-    except (TypeError, ValueError):
-        raise ValueError(f"parameter '{field.name}' = {value!r} must be a {type(default).__name__}") from None
+    """``algorithm.Config`` from plain values; ValueError names an unknown field and a value that is not valid."""
+    return build(algorithm.Config, params)

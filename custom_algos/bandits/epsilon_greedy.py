@@ -8,37 +8,38 @@ Actions that were never tried are worth ``optimism``: infinity tries each once f
 """
 from dataclasses import dataclass
 
-from ..parts.explore import epsilon_greedy, inverse
-from .core import CountingBandit, CountingConfig
+from ..parts.explore import epsilon_greedy
+from ..parts.params import param
+from ..parts.schedules import inverse
+from .counting import CountingBandit, CountingConfig
 
 
 @dataclass(frozen=True)
 class Config(CountingConfig):
-    epsilon: float = 0.1
+    epsilon: float = param(0.1, 0, 1)
     """Probability of a uniformly random action (the largest one, when a schedule is set)."""
-    schedule: str = "constant"
+    schedule: str = param("constant", choices=("constant", "inverse"))
     """``constant``, or ``inverse``: ε_t = min(epsilon, scale / t), t = interactions of this learner."""
-    scale: float = 1000.0
+    scale: float = param(1000.0, 0)
     """Interactions after which the inverse schedule has fallen to ε = 1."""
-    optimism: float = float("inf")
-    """Value of an action that was never tried."""
+    optimism: float = param(float("inf"), -float("inf"), float("inf"))
+    """Value of an action that was never tried; infinity: it is tried first."""
 
 
 class EpsilonGreedy(CountingBandit):
     Config = Config
     ranks = False
 
+    @property
     def epsilon(self) -> float:
         """ε now; t is the number of interactions a learner has had (the learners of one batch march in step)."""
         if self.config.schedule == "constant":
             return self.config.epsilon
-        if self.config.schedule != "inverse":
-            raise ValueError(f"schedule = {self.config.schedule!r} must be constant or inverse")
         return inverse(self.config.epsilon, self.config.scale, self.seen.sum() / self.replications)
 
     def act(self, obs, rng, explore=True, mask=None):
         values = self.per_user(self.mean(self.config.optimism if explore else 0.0), obs)                 # [N, A]
-        return epsilon_greedy(values, self.epsilon() if explore else 0.0, rng, mask)
+        return epsilon_greedy(values, self.epsilon if explore else 0.0, rng, mask)
 
     def learn(self, batch):
-        return super().learn(batch) | {"epsilon": self.epsilon()}
+        return super().learn(batch) | {"epsilon": self.epsilon}

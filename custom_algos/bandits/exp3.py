@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .core import Bandit, BanditConfig, batch_size
-from .gradient import softmax
+from ..parts.explore import softmax
+from ..parts.params import param
+from ..parts.spaces import batch_size
+from .core import Bandit, BanditConfig
 
 
 @dataclass(frozen=True)
 class Config(BanditConfig):
-    gamma: float = 0.1
+    gamma: float = param(0.1, 0, 1)
     """γ: share of uniform exploration, and the learning rate."""
 
 

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .core import BanditConfig, CountingBandit, Rows, batch_size
+from ..parts.params import param
+from ..parts.spaces import batch_size
+from .core import BanditConfig, Rows
+from .counting import CountingBandit
 
 
 @dataclass(frozen=True)
 class Config(BanditConfig):
-    samples: int = 1000
+    samples: int = param(1000, 0)
     """n: how often every action is shown before the decision."""
 
 

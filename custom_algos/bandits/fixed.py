@@ -1,19 +1,14 @@
-r"""The policies that do not learn while they act: what everybody starts from and every other file must beat.
-
-`Random` recommends uniformly.  `Popularity` ranks by the rate at which earlier users liked an item,
-
-    score_a = (S_a + s·r̄) / (N_a + s),       r̄ = ΣS / ΣN
-
-where the pseudo-count s shrinks items with little data towards the base rate r̄ (an empirical-Bayes mean, Efron &
-Morris 1975): three likes out of three views are no proof.
-"""
+"""The policies that do not learn: the same chances for everybody, whatever has happened."""
 from dataclasses import dataclass
 
 import numpy as np
 from gymnasium.spaces import Box
 
 from ..core import Algorithm
-from .core import Bandit, BanditConfig, CountingBandit, batch_size
+from ..parts.params import param
+from ..parts.pending import Pending
+from ..parts.spaces import batch_size
+from .core import Bandit, BanditConfig
 
 
 class Random(Bandit):
@@ -25,7 +20,7 @@ class Random(Bandit):
             super().__init__(obs_space, action_space, config, seed, items)
             return
         Algorithm.__init__(self, obs_space, action_space, config, seed, items)
-        self.clock, self.pending = 0, {}
+        self.pending = Pending()
         if not np.isfinite([action_space.low, action_space.high]).all():
             raise ValueError(f"action space {action_space}: uniform controls need finite bounds")
 
@@ -45,7 +40,7 @@ class Random(Bandit):
 
 @dataclass(frozen=True)
 class MixConfig(BanditConfig):
-    shares: tuple = ()
+    shares: tuple = param((), 0, 1)
     """Probability of each action, whatever is seen; they must add up to 1 (empty: the same for all)."""
 
 
@@ -57,35 +52,9 @@ class Mix(Random):
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
         self.shares = np.array(self.config.shares or [1.0 / self.actions] * self.actions, np.float64)[None]   # [1, A]
-        if self.shares.shape[1] != self.actions or self.shares.min() < 0 or abs(self.shares.sum() - 1.0) > 1e-9:
+        if self.shares.shape[1] != self.actions or abs(self.shares.sum() - 1.0) > 1e-9:
             raise ValueError(f"shares = {self.config.shares} must be {self.actions} probabilities that add up to 1")
 
     def act(self, obs, rng, explore=True, mask=None):
         n = batch_size(obs)
         return self.sample(np.repeat(self.shares, n, axis=0), n, rng, mask)
-
-
-@dataclass(frozen=True)
-class Config(BanditConfig):
-    prior_strength: float = 10.0
-    """s: how many views at the base rate every item is credited with before its own are counted."""
-    keep_learning: bool = False
-    """Whether the counts go on after the first batch, the log."""
-
-
-class Popularity(CountingBandit):
-    """Learns from the first batch it is given, the log (T = 1, N = rows), and then stands still."""
-
-    Config = Config
-    from_log = True                # give `learn` a log before the users arrive
-
-    def act(self, obs, rng, explore=True, mask=None):
-        views = self.count.sum(axis=1, keepdims=True)                                          # [R, 1]
-        base = self.total.sum(axis=1, keepdims=True) / np.maximum(views, 1.0)                  # [R, 1]
-        strength = self.config.prior_strength
-        score = (self.total + strength * base) / np.maximum(self.count + strength, 1e-12)      # [R, A]
-        return self.choose(score, batch_size(obs), rng, mask)
-
-    def update(self, rows):
-        if self.config.keep_learning or not self.seen.any():
-            super().update(rows)

@@ -8,19 +8,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .core import CountingConfig
-from .thompson import Thompson, fast
+from ..parts.beta import fast
+from ..parts.params import param
+from .counting import CountingConfig
+from .thompson import Thompson
 
 
 @dataclass(frozen=True)
 class Config(CountingConfig):
-    noise: float = 1.0
+    noise: float = param(1.0, above=0)
     """σ: standard deviation of a reward around its mean."""
-    prior_mean: float = 0.0
-    """m: what an action is thought to be worth before it was tried."""
-    prior_std: float = 1.0
+    prior_mean: float = param(0.0)
+    """m: what an action is thought to be worth before it was tried; any finite number."""
+    prior_std: float = param(1.0, above=0)
     """s: how far from m an action may well be."""
-    propensity_draws: int = 0
+    propensity_draws: int = param(0, 0)
     """M: posterior draws for the estimate of the propensity (0: unknown, NaN); see `thompson.py`."""
 
 

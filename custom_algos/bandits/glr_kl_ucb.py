@@ -14,24 +14,26 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
+from ..parts.change import changed
 from ..parts.explore import epsilon_greedy
+from ..parts.params import param
 from .core import BanditConfig
 from .kl_ucb import KLUCB
 
 
 @dataclass(frozen=True)
 class Config(BanditConfig):
-    c: float = 0.0
+    c: float = param(0.0, 0)
     """Weight of the ln ln t term of KL-UCB."""
-    delta: float = 0.01
+    delta: float = param(0.01, above=0, high=1)
     """δ: probability of a false alarm in a world that never changes."""
-    forced: float = 0.02
+    forced: float = param(0.02, 0, 1)
     """Share of the steps that shows a uniformly random action."""
     local: bool = True
     """Whether an alarm forgets only the action that changed."""
-    test_every: int = 10
+    test_every: int = param(10, 1)
     """Observations of an action between two tests."""
-    split_every: int = 5
+    split_every: int = param(5, 1)
     """Distance of the split points that a test tries."""
 
 
@@ -43,8 +45,6 @@ class GLRKLUCB(KLUCB):
 
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
-        if self.config.test_every < 1 or self.config.split_every < 1:
-            raise ValueError("test_every and split_every must be at least 1")
         self.prefix = np.zeros((self.replications, self.actions, 64))        # sums of the first 1, 2, … rewards
         self.restarts = np.zeros(self.replications, np.int64)
 
@@ -75,20 +75,3 @@ def watch(count, total, seen, prefix, restarts, learner, action, reward, delta, 
             for other in range(count.shape[1]):
                 if other == a or not local:
                     count[r, other] = total[r, other] = 0.0
-
-
-@numba.njit(cache=True, error_model="numpy")
-def changed(prefix, n, delta, split_every):
-    """Whether the n rewards with these prefix sums have two means; kl's written as differences of n · entropy."""
-    spare = n * entropy(prefix[n - 1] / n) - np.log(3.0 * n**1.5 / delta)
-    for s in range(split_every, n, split_every):
-        after = n - s
-        if s * entropy(prefix[s - 1] / s) + after * entropy((prefix[n - 1] - prefix[s - 1]) / after) <= spare:
-            return True
-    return False
-
-
-@numba.njit(cache=True, error_model="numpy")
-def entropy(p):
-    """−p ln p − (1−p) ln(1−p), 0 at both ends."""
-    return 0.0 if p <= 0.0 or p >= 1.0 else -p * np.log(p) - (1.0 - p) * np.log(1.0 - p)

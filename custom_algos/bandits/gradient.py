@@ -10,21 +10,18 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from .core import Bandit, BanditConfig, batch_size
+from ..parts.explore import softmax
+from ..parts.params import param
+from ..parts.spaces import batch_size
+from .core import Bandit, BanditConfig
 
 
 @dataclass(frozen=True)
 class Config(BanditConfig):
-    learning_rate: float = 0.1
+    learning_rate: float = param(0.1, 0)
     """η: size of a step of the preferences."""
     baseline: bool = True
     """Whether the mean reward is subtracted."""
-
-
-def softmax(preference: np.ndarray) -> np.ndarray:
-    """``[…, A]`` -> probabilities."""
-    weight = np.exp(preference - preference.max(axis=-1, keepdims=True))
-    return weight / weight.sum(axis=-1, keepdims=True)
 
 
 class GradientBandit(Bandit):

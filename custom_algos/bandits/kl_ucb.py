@@ -11,12 +11,14 @@ from typing import ClassVar
 import numba
 import numpy as np
 
-from .core import CountingBandit, CountingConfig, batch_size
+from ..parts.params import param
+from ..parts.spaces import batch_size
+from .counting import CountingBandit, CountingConfig
 
 
 @dataclass(frozen=True)
 class Config(CountingConfig):
-    c: float = 0.0
+    c: float = param(0.0, 0)
     """Weight of the ln ln t term: the proof wants 3, practice 0."""
 
 

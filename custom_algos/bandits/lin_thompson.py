@@ -11,12 +11,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..parts.params import param
 from .linear import LinearConfig, LinearModel
 
 
 @dataclass(frozen=True)
 class Config(LinearConfig):
-    scale: float = 0.5
+    scale: float = param(0.5, 0)
     """v: standard deviation of the reward's noise, times how much wider than the posterior one draws."""
 
 

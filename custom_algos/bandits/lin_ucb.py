@@ -11,25 +11,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..parts.params import param
 from .linear import LinearConfig, LinearModel
 
 
 @dataclass(frozen=True)
 class Config(LinearConfig):
-    alpha: float = 0.5
+    alpha: float = param(0.5, 0)
     """α: width of the confidence bound in standard deviations of unit noise (0: greedy)."""
     item_intercept: bool = False
     """Whether every item of a shared model has a weight of its own besides its features."""
-    delta: float = 0.0
+    delta: float = param(0.0, 0, 1)
     """δ: probability that OFUL's ellipsoid may fail (0: use the constant ``alpha``)."""
-    noise: float = 0.5
+    noise: float = param(0.5, 0)
     """σ: the rewards' noise is σ-subgaussian (1/2 for rewards in [0, 1]); used with ``delta``."""
-    norm: float = 1.0
+    norm: float = param(1.0, 0)
     """S: bound of the true weights' Euclidean norm; used with ``delta``."""
 
 
 class LinUCB(LinearModel):
     Config = Config
+
+    def wants_intercept(self):
+        return self.config.item_intercept
 
     def width(self):
         """α, or OFUL's radius per learner: ``[R]`` (shared), ``[R, A]`` (disjoint)."""

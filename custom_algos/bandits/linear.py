@@ -2,10 +2,10 @@ r"""Ridge regression for bandits: what the linear and the logistic bandits share
 
     A = λI + Σ φφ',   b = Σ r φ,   θ = A⁻¹b,        score of (s, a):  mean φ'θ,  variance φ'A⁻¹φ
 
-with φ = f_a ⊗ x (shared) or one model per action on x (disjoint); see `design.py`.  State is sums only, so learning is
-additive: ``gram`` holds Σ φφ' in symmetric pairs (of f, of x) and ``target`` holds b.  The inverse is derived once
-per update.  With an *item intercept*, φ gains the action's one-hot (the hybrid model of Li et al. 2010); its block of A
-is diagonal, so it is eliminated exactly (Schur complement) and never inverted.  `act` reads, per learner,
+with φ = f_a ⊗ x (shared) or one model per action on x (disjoint); see `parts/features.py`.  State is sums only, so
+learning is additive: ``gram`` holds Σ φφ' in symmetric pairs (of f, of x) and ``target`` holds b.  The inverse is
+derived once per update.  With an *item intercept*, φ gains the action's one-hot (the hybrid model of Li et al. 2010);
+its block of A is diagonal, so it is eliminated exactly (Schur complement) and never inverted.  `act` reads, per learner
 
     mean = f'θx + offset_a,     variance = pairs(x)' spread pairs(f) + shift_a'x
 """
@@ -14,18 +14,19 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..parts.features import Design
+from ..parts.pairs import add_pairs, fold, pairs, place
+from ..parts.params import param
 from .core import Bandit, BanditConfig
-from .design import Design
-from .pairs import add_pairs, fold, pairs, place
 
 
 @dataclass(frozen=True)
 class LinearConfig(BanditConfig):
-    l2: float = 1.0
+    l2: float = param(1.0, above=0)
     """λ: ridge penalty, the prior precision of every weight."""
-    model: str = "auto"
+    model: str = param("auto", choices=("auto", "shared", "disjoint"))
     """shared (items' features), disjoint (one model an action), or auto: shared where there are item features."""
-    max_weights: int = 900
+    max_weights: int = param(900, 1)
     """Dimensions of a shared model; items with more features are cut to their leading singular directions."""
 
 
@@ -40,11 +41,9 @@ class LinearModel(Bandit):
         r, a, self.l2 = self.replications, self.actions, self.config.l2
         self.design = Design(obs_space, a, items, self.config.model, self.config.max_weights)
         d, h = self.design.features, self.design.contexts
-        self.intercept = self.design.shared and getattr(self.config, "item_intercept", False)
+        self.intercept = self.design.shared and self.wants_intercept()
         if self.intercept and (self.design.per_step or r > 1):
             raise ValueError("item_intercept needs a fixed catalogue (items=) and replications = 1")
-        if self.l2 <= 0.0:
-            raise ValueError(f"l2 = {self.l2} must be positive")
         listed = self.design.items if not self.design.per_step else None
         self.item_pairs = np.zeros((0, 0)) if listed is None else pairs(listed)
         self.gram = np.zeros((r, d * (d + 1) // 2 if d else a, h * (h + 1) // 2))
@@ -52,6 +51,10 @@ class LinearModel(Bandit):
         n = a if self.intercept else 0
         self.views, self.view_sum, self.reward_sum = np.zeros(n), np.zeros((n, h)), np.zeros(n)
         self.refresh()
+
+    def wants_intercept(self) -> bool:
+        """Whether every item gets a weight of its own."""
+        return False
 
     # learning -----------------------------------------------------------------------------------------------------
     def update(self, rows):

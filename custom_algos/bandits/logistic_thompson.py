@@ -10,15 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..parts.params import param
 from .lin_thompson import LinThompson
 from .linear import LinearConfig
 
 
 @dataclass(frozen=True)
 class Config(LinearConfig):
-    scale: float = 1.0
+    scale: float = param(1.0, 0)
     """v: how much wider than the posterior one draws."""
-    newton_steps: int = 8
+    newton_steps: int = param(8, 1)
     """At most this many Newton steps per batch; it stops earlier when nothing moves."""
 
 

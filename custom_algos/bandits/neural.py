@@ -15,32 +15,33 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..parts.features import Design
+from ..parts.params import param
 from ..rollout import make_rng
 from .core import Bandit, BanditConfig
-from .design import Design
 
 
 @dataclass(frozen=True)
 class NeuralConfig(BanditConfig):
-    hidden: tuple = (64, 32)
+    hidden: tuple = param((64, 32), 1)
     """Widths of the hidden layers; the last one is what the Bayesian layer sees."""
-    learning_rate: float = 3e-3
+    learning_rate: float = param(3e-3, 0)
     """Step size of Adam, started afresh at every training."""
-    batch_size: int = 256
+    batch_size: int = param(256, 1)
     """Rows of a mini-batch."""
-    weight_decay: float = 1.0
+    weight_decay: float = param(1.0, 0)
     """Decoupled weight decay (AdamW)."""
-    train_every: int = 500
+    train_every: int = param(500, 1)
     """Observations between two trainings."""
-    train_steps: int = 100
+    train_steps: int = param(100, 1)
     """Mini-batches of a training."""
-    buffer_size: int = 50_000
+    buffer_size: int = param(50_000, 1)
     """Rows in memory; the oldest are overwritten."""
-    l2: float = 1.0
+    l2: float = param(1.0, above=0)
     """λ: ridge penalty of the last layer's weights of the inputs."""
-    l2_network: float = 1.0
+    l2_network: float = param(1.0, above=0)
     """The same of what the network makes of them; the larger, the less a network costs where the world is linear."""
-    model: str = "auto"
+    model: str = param("auto", choices=("auto", "shared", "disjoint"))
     """shared, disjoint or auto, as for LinUCB."""
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..parts.params import param
 from .neural import NeuralBandit, NeuralConfig
 
 
 @dataclass(frozen=True)
 class Config(NeuralConfig):
-    scale: float = 0.5
+    scale: float = param(0.5, 0)
     """v: standard deviation of the reward's noise, times how much wider than the posterior one draws."""
 
 

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..parts.explore import epsilon_greedy
+from ..parts.params import param
 from .neural import NeuralBandit, NeuralConfig
 
 
 @dataclass(frozen=True)
 class Config(NeuralConfig):
-    alpha: float = 0.5
+    alpha: float = param(0.5, 0)
     """α: width of the confidence bound in standard deviations of unit noise."""
-    epsilon: float = 0.0
+    epsilon: float = param(0.0, 0, 1)
     """Probability of a uniformly random action."""
 
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from .core import CountingBandit, CountingConfig, batch_size
+from ..parts.params import param
+from ..parts.spaces import batch_size
+from .counting import CountingBandit, CountingConfig
 
 
 @dataclass(frozen=True)
 class Config(CountingConfig):
-    alpha: float = 4.0
+    alpha: float = param(4.0, 0)
     """α: squared width of the confidence interval; 4 is UCB1, smaller explores less."""
 
 

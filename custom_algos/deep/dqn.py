@@ -4,7 +4,7 @@ r"""DQN: the value of every action by a network, learnt from replayed experience
 
 Mnih et al. 2015 (Nature 518).  Switches, all off as in that paper: double (van Hasselt et al. 2016, arXiv:1509.06461),
 dueling (Wang et al. 2016, arXiv:1511.06581), n_step (Sutton & Barto 2018, 7.1), priority_alpha (Schaul et al. 2016,
-arXiv:1511.05952), conservative_coef (CQL, Kumar et al. 2020, arXiv:2006.04779).
+arXiv:1511.05952).
 
 Differences from the paper: (1) N users step together, and a call makes the gradient steps that its rows are due;
 (2) Adam instead of RMSProp, and the gradient's norm is clipped; (3) a truncated session bootstraps from its true last
@@ -14,64 +14,40 @@ state; (4) no frames: observations are arrays, rewards are not clipped; (5) n-st
 from dataclasses import dataclass
 
 import numpy as np
+from gymnasium import spaces
 
 from ..core import Algorithm, Transition
-from ..networks import layers as nets
-from ..networks.q_nets import Adam, QNet, conservative, huber
-from ..parts.explore import epsilon_greedy, linear, masked
-from ..parts.replay import Replay, Rows, rows_of
+from ..networks.config import QNetConfig
+from ..networks.q_net import Adam, huber, q_net
+from ..parts.explore import epsilon_greedy, masked
+from ..parts.params import param
+from ..parts.replay import Replay, ReplayConfig, Rows, rows_of
+from ..parts.schedules import EpsilonConfig, linear
+from ..parts.spaces import flat_obs
 from ..rollout import make_rng
 
 
 @dataclass(frozen=True)
-class Config:
-    learning_rate: float = 1e-3
+class Config(QNetConfig, ReplayConfig, EpsilonConfig):
+    learning_rate: float = param(1e-3, 0)
     """Adam's step size."""
-    gamma: float = 0.99
-    """Discount a step."""
-    hidden: tuple = (64, 64)
-    """Widths of the hidden layers."""
-    batch_size: int = 32
-    """Rows of a gradient step."""
-    replay_ratio: float = 8.0
-    """Rows trained on for every env step: replay_ratio / batch_size gradient steps a step (paper: 32 every 4 steps)."""
-    buffer_size: int = 50_000
-    """Rows in memory; 0: no replay, every gradient step sees the latest block and nothing else."""
-    learning_starts: int = 1000
-    """Rows in memory before the first gradient step."""
-    target_update_every: int = 500
+    gamma: float = param(0.99, 0, 1)
+    """Discount per step."""
+    target_update_every: int = param(500, 0)
     """Gradient steps between two updates of the target network; 0: no target network."""
-    tau: float = 1.0
-    """An update of the target network moves it by this share of the way (1: a copy; .005 every step: a soft target)."""
-    epsilon: float = 1.0
-    """Probability of a random action at the beginning."""
-    epsilon_end: float = 0.05
-    """Probability of a random action from `epsilon_steps` on."""
-    epsilon_steps: int = 10_000
-    """Env steps, of all users together, over which ε falls linearly."""
-    anneal_steps: int = 0
+    tau: float = param(1.0, above=0, high=1)
+    """An update moves the target network by this share of the way (1: a copy; 0.005 every step: a soft target)."""
+    anneal_steps: int = param(0, 0)
     """Env steps over which the learning rate falls linearly to 0 and β rises to 1 (0: both stay)."""
-    huber: float = 1.0
+    huber: float = param(1.0, 0, float("inf"))
     """The TD error beyond which its loss is linear (inf: squared error)."""
-    max_grad_norm: float = 10.0
+    max_grad_norm: float = param(10.0, 0, float("inf"))
     """The gradient is scaled down to this norm (0: as it is)."""
     double: bool = False
     """The online network chooses a', the target network values it: less over-estimation."""
-    dueling: bool = False
-    """Q = V + advantage − its mean: states are valued without trying every action in them."""
-    n_step: int = 1
+    n_step: int = param(1, 1)
     """Rewards summed before the bootstrap; at most `rollout_steps`."""
-    priority_alpha: float = 0.0
-    """α: 0 draws uniformly from memory, 1 in proportion to the TD error."""
-    priority_beta: float = 0.4
-    """β: how far importance weights undo the bias of priorities (1: fully)."""
-    conservative_coef: float = 0.0
-    """c: + c · E[log Σ exp Q(s, ·) − Q(s, a)], which pushes down actions that the data does not hold: for logs."""
-    embedding: str = "none"
-    """none: one output an action; learned: Q = z(s) · e_a + b_a; features: Q = z(s) · (f_a, 1), f_a from the items."""
-    embedding_size: int = 16
-    """Numbers in a learned embedding."""
-    rollout_steps: int = 1
+    rollout_steps: int = param(1, 1)
     """T: steps of every user between two calls of learn."""
 
 
@@ -80,11 +56,15 @@ class DQN(Algorithm):
 
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
-        check(self.config, action_space, items)
-        c, size, actions = self.config, nets.flat_size(obs_space), int(action_space.n)
-        features = items if c.embedding == "features" else None
-        width = c.embedding_size if c.embedding == "learned" else 0
-        self.net, twin = (QNet(size, actions, c.hidden, make_rng(seed), c.dueling, features, width) for _ in range(2))
+        c = self.config
+        if not isinstance(action_space, spaces.Discrete):
+            raise ValueError(f"dqn needs a Discrete action space, not {action_space}")
+        if c.n_step > c.rollout_steps:
+            raise ValueError(f"n_step = {c.n_step} must lie in [1, rollout_steps = {c.rollout_steps}]")
+        if c.buffer_size and c.learning_starts > c.buffer_size:
+            raise ValueError(f"learning_starts = {c.learning_starts} must lie in [1, buffer_size = {c.buffer_size}]")
+        self.gamma, self.final_epsilon = c.gamma, c.epsilon_end
+        self.net, twin = (q_net(obs_space, int(action_space.n), c, items, make_rng(seed)) for _ in range(2))
         self.target = twin if c.target_update_every else self.net
         self.optimizer = Adam(len(self.net.vector))
         self.memory = Replay(c.buffer_size, c.priority_alpha)
@@ -92,8 +72,7 @@ class DQN(Algorithm):
 
     @property
     def epsilon(self) -> float:
-        c = self.config
-        return linear(c.epsilon, c.epsilon_end, self.env_steps / max(c.epsilon_steps, 1))
+        return self.config.epsilon_after(self.env_steps)
 
     def act(self, obs, rng, explore=True, mask=None):
         return epsilon_greedy(self.action_values(obs), self.epsilon if explore else 0.0, rng, mask)
@@ -104,8 +83,7 @@ class DQN(Algorithm):
 
     def rows(self, batch: Transition) -> Rows:
         """What goes into memory: the block ``[T, N]`` as rows ``[T·N]``, with the masks that are read again."""
-        c = self.config
-        return rows_of(batch if c.conservative_coef else batch._replace(mask=None), c.gamma, c.n_step)
+        return rows_of(batch._replace(mask=None), self.config.gamma, self.config.n_step)
 
     def targets(self, rows: Rows) -> np.ndarray:
         """y ``[B]``."""
@@ -117,20 +95,18 @@ class DQN(Algorithm):
 
     def loss(self, rows: Rows, weight: np.ndarray | None = None) -> tuple[float, np.ndarray, np.ndarray]:
         """The loss, its slope in Q(s, ·) ``[B, A]`` and the TD errors ``[B]``; ``weight [B]``: importance weights."""
-        c, b = self.config, np.arange(len(rows.action))
         target = self.targets(rows)                                                         # [B]
-        q = self.net.forward(self._flat(rows.obs))                                          # [B, A]
-        error = q[b, rows.action] - target                                                  # [B]
-        loss, slope = huber(error, c.huber)                                                 # [B], [B]
+        return self.td_loss(self.net.forward(self._flat(rows.obs)), target, rows.action, weight)
+
+    def td_loss(self, q: np.ndarray, target: np.ndarray, action: np.ndarray, weight: np.ndarray | None):
+        """The docstring's equation for the values ``q [B, A]`` and y = ``target [B]``."""
+        b, dq = np.arange(len(q)), np.zeros_like(q)
+        error = q[b, action] - target                                                       # [B]
+        loss, slope = huber(error, self.config.huber)                                       # [B], [B]
         if weight is not None:
             loss, slope = weight * loss, weight * slope
-        total, dq = float(loss.mean()), np.zeros_like(q)
-        dq[b, rows.action] = slope / len(b)
-        if c.conservative_coef:
-            gap, push = conservative(q, rows.action, rows.mask)                             # [B], [B, A]
-            total += c.conservative_coef * float(gap.mean())
-            dq += c.conservative_coef / len(b) * push
-        return total, dq, error
+        dq[b, action] = slope / len(b)
+        return float(loss.mean()), dq, error
 
     def learn(self, batch):
         c, from_log = self.config, bool(np.isnan(batch.log_prob).any())
@@ -166,7 +142,7 @@ class DQN(Algorithm):
         return loss
 
     def _flat(self, obs) -> np.ndarray:
-        return nets.flat_obs(obs, self.obs_space)                                           # [N, D]
+        return flat_obs(obs, self.obs_space)                                           # [N, D]
 
     def policy_state(self):
         return {"q": self.net.vector.copy(), "env_steps": self.env_steps}
@@ -184,21 +160,3 @@ class DQN(Algorithm):
         self.optimizer.load_state_dict(state["optimizer"])
         self.memory.load_state_dict(state["memory"])
         self.updates, self.owed = int(state["updates"]), float(state["owed"])
-
-
-def check(c: Config, action_space, items) -> None:
-    """ValueError for what cannot be: names the parameter, its value and what is valid."""
-    if not hasattr(action_space, "n"):
-        raise ValueError(f"dqn needs a Discrete action space, not {action_space}")
-    known = ("none", "learned") if items is None else ("none", "features", "learned")
-    for name, good, valid in (
-            ("embedding", c.embedding in known, f"one of {', '.join(known)} (features: where items have some)"),
-            ("n_step", 1 <= c.n_step <= c.rollout_steps, f"in [1, rollout_steps = {c.rollout_steps}]"),
-            ("tau", 0.0 < c.tau <= 1.0, "in (0, 1]"), ("batch_size", c.batch_size >= 1, "at least 1"),
-            ("embedding_size", c.embedding_size >= 1, "at least 1"),
-            ("learning_starts", 1 <= c.learning_starts <= (c.buffer_size or np.inf),
-             f"in [1, buffer_size = {c.buffer_size}]"),
-            *((name, getattr(c, name) >= 0, "at least 0") for name in
-              ("replay_ratio", "buffer_size", "target_update_every", "max_grad_norm", "conservative_coef"))):
-        if not good:
-            raise ValueError(f"{name} = {getattr(c, name)!r} must be {valid}")

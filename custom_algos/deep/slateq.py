@@ -21,48 +21,43 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..core import Algorithm, Transition
-from ..networks import layers as nets
-from ..parts.explore import linear
+from ..networks import saving
+from ..networks.config import NetConfig
+from ..networks.encoders import outcomes
+from ..networks.layers import descend, generator_of, tensor
+from ..parts.params import param
 from ..parts.replay import Replay, Rows, rows_of
+from ..parts.schedules import EpsilonConfig, linear
 from ..parts.slates import OPTIMISERS, explore_slates, slate_value
+from ..parts.spaces import features_of, flat_obs, slate_of
 from ..rollout import make_rng
 
 
 @dataclass(frozen=True)
-class Config:
-    learning_rate: float = 1e-3
+class Config(NetConfig, EpsilonConfig):
+    learning_rate: float = param(1e-3, 0)
     """Adam's step size."""
-    gamma: float = 0.99
-    """Discount a step."""
-    slates: str = "exact"
+    gamma: float = param(0.99, 0, 1)
+    """Discount per step."""
+    slates: str = param("exact", choices=tuple(OPTIMISERS))
     """How the best slate is found: exact, greedy or top_k."""
-    target: str = "optimal"
+    target: str = param("optimal", choices=("optimal", "sarsa"))
     """A': optimal, the best slate; or sarsa, a slate of the policy, exploration included."""
-    hidden: tuple = (64, 64)
-    """Widths of the hidden layers of both networks."""
-    features: bool = False
-    """Both read the features of `items`, as they do of candidates; otherwise each item has an output of its own."""
-    batch_size: int = 128
+    batch_size: int = param(128, 1)
     """Rows of a gradient step."""
-    replay_ratio: float = 4.0
+    replay_ratio: float = param(4.0, 0)
     """Rows trained on for every env step."""
-    buffer_size: int = 50_000
+    buffer_size: int = param(50_000, 1)
     """Rows in memory."""
-    learning_starts: int = 500
+    learning_starts: int = param(500, 1)
     """Rows in memory before the first gradient step."""
-    target_update_every: int = 100
+    target_update_every: int = param(100, 1)
     """Gradient steps between two copies into the target network."""
-    reward_scale: float = 1.0
-    """Multiplies every reward: values of about 1 to 10 are learnt fastest."""
-    epsilon: float = 1.0
-    """Probability of a random slate at the beginning."""
-    epsilon_end: float = 0.05
-    """Probability of a random slate from `epsilon_steps` on."""
-    epsilon_steps: int = 10_000
-    """Env steps, of all users together, over which ε falls linearly."""
-    anneal_steps: int = 0
+    reward_scale: float = param(1.0)
+    """Multiplies every reward: values of about 1 to 10 are learnt fastest.  Any finite number."""
+    anneal_steps: int = param(0, 0)
     """Env steps over which the learning rate falls linearly to 0; 0: it stays."""
-    rollout_steps: int = 1
+    rollout_steps: int = param(1, 1)
     """T: steps of every user between two calls of learn."""
 
 
@@ -72,14 +67,10 @@ class SlateQ(Algorithm):
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
         c = self.config
-        nets.one_of("slates", c.slates, OPTIMISERS)
-        nets.one_of("target", c.target, ("optimal", "sarsa"))
-        if c.features and items is None:
-            raise ValueError("features = True needs items that have some; valid is False")
-        self.actions, self.places = nets.slate_of(action_space)       # A items to choose from, K shown
-        generator = nets.generator_of(seed)
-        worth, choice, target = (nets.outcomes(obs_space, self.actions, generator, c.hidden,
-                                               items if c.features else None) for _ in range(3))
+        self.gamma, self.final_epsilon, generator = c.gamma, c.epsilon_end, generator_of(seed)
+        self.actions, self.places = slate_of(action_space)            # A items to choose from, K shown
+        features = features_of(c.embedding, items, self.actions)
+        worth, choice, target = (outcomes(obs_space, self.actions, generator, c.hidden, features) for _ in range(3))
         target.load_state_dict(worth.state_dict())
         self.target, self.policy = target, nn.ModuleDict({"worth": worth, "choice": choice})   # Q̄, log w: [B, A + 1]
         self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=c.learning_rate)
@@ -88,8 +79,7 @@ class SlateQ(Algorithm):
 
     @property
     def epsilon(self) -> float:
-        c = self.config
-        return linear(c.epsilon, c.epsilon_end, self.env_steps / max(c.epsilon_steps, 1))
+        return self.config.epsilon_after(self.env_steps)
 
     def act(self, obs, rng, explore=True, mask=None):
         weight, worth, nothing = self.scores(self._tensor(obs), self.policy["worth"])
@@ -127,9 +117,9 @@ class SlateQ(Algorithm):
 
     def loss(self, rows: Rows, rng) -> tuple[torch.Tensor, torch.Tensor]:
         """½ (Q̄(s, taken) − target)² and −log P(taken|s, A), means over ``[B]``."""
-        obs, target = self._tensor(rows.obs), nets.tensor(self.targets(rows, rng)).float()
-        shown = F.pad(nets.tensor(rows.action), (0, 1), value=self.actions)                         # [B, K + 1]
-        place = nets.tensor(np.asarray(rows.taken))                                                 # [B]
+        obs, target = self._tensor(rows.obs), tensor(self.targets(rows, rng)).float()
+        shown = F.pad(tensor(rows.action), (0, 1), value=self.actions)                         # [B, K + 1]
+        place = tensor(np.asarray(rows.taken))                                                 # [B]
         worth = self.policy["worth"](obs).gather(1, shown).gather(1, place[:, None]).squeeze(1)     # [B]
         value = 0.5 * (worth - target).pow(2).mean()
         return value, F.cross_entropy(self.policy["choice"](obs).gather(1, shown), place)
@@ -146,7 +136,7 @@ class SlateQ(Algorithm):
         while self.owed >= 1.0:
             self.owed -= 1.0
             value, choice = self.loss(self.memory.sample(rng, c.batch_size)[0], rng)
-            nets.descend(self.optimizer, value + choice, 0.0)
+            descend(self.optimizer, value + choice, 0.0)
             losses.append((value.item(), choice.item()))
             self.updates += 1
             if self.updates % c.target_update_every == 0:
@@ -156,22 +146,22 @@ class SlateQ(Algorithm):
         return {"epsilon": float(self.epsilon), "updates": float(self.updates), **(numbers if losses else {})}
 
     def _tensor(self, obs) -> torch.Tensor:
-        return nets.tensor(nets.flat_obs(obs, self.obs_space))                                      # [N, D]
+        return tensor(flat_obs(obs, self.obs_space))                                      # [N, D]
 
     def policy_state(self):
-        return {"networks": nets.snapshot(self.policy), "env_steps": self.env_steps}
+        return {"networks": saving.snapshot(self.policy), "env_steps": self.env_steps}
 
     def load_policy_state(self, policy):
-        nets.load_snapshot(self.policy, policy["networks"])
+        saving.load_snapshot(self.policy, policy["networks"])
         self.env_steps = int(policy["env_steps"])
 
     def state_dict(self):
-        return {**self.policy_state(), "target": nets.snapshot(self.target), "memory": self.memory.state_dict(),
-                "optimizer": nets.optimizer_snapshot(self.optimizer), "updates": self.updates, "owed": self.owed}
+        return {**self.policy_state(), "target": saving.snapshot(self.target), "memory": self.memory.state_dict(),
+                "optimizer": saving.optimizer_snapshot(self.optimizer), "updates": self.updates, "owed": self.owed}
 
     def load_state_dict(self, state):
         self.load_policy_state(state)
-        nets.load_snapshot(self.target, state["target"])
-        nets.load_optimizer_snapshot(self.optimizer, state["optimizer"])
+        saving.load_snapshot(self.target, state["target"])
+        saving.load_optimizer_snapshot(self.optimizer, state["optimizer"])
         self.memory.load_state_dict(state["memory"])
         self.updates, self.owed = int(state["updates"]), float(state["owed"])

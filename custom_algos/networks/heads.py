@@ -19,9 +19,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..parts.explore import masked, sample_softmax
-from .layers import one_of
+from .layers import NEVER
 
-NEVER = -1e9                                     # logit of what cannot be chosen: finite, so that gradients stay finite
 TINY = np.finfo(np.float32).tiny                 # in place of an exponential draw that single precision rounds to 0
 EDGE = 1.0 - 1e-6                                # a squashed action comes no closer to its bounds than this
 _NODES, _WEIGHTS = (x.astype(np.float32) for x in np.polynomial.hermite_e.hermegauss(32))    # ∫ f(x) exp(−x²/2) dx
@@ -106,7 +105,7 @@ class Gaussian(nn.Module):
 
     def __init__(self, space: spaces.Box, form: str = "plain", log_std: float = 0.0):
         super().__init__()
-        self.form, self.outputs = one_of("gaussian", form, ("plain", "tanh", "squashed")), space.shape[0]
+        self.form, self.outputs = form, space.shape[0]
         if form != "plain" and not space.is_bounded():
             raise ValueError(f"gaussian = '{form}' needs bounds, and {space} has none; valid is: plain")
         self.log_std = nn.Parameter(torch.full(space.shape, float(log_std)))                # [D]

@@ -13,7 +13,7 @@ No propensity is needed.  In exchange the answer is as good as the class of func
 |---|---|---|
 | `Table`    | one number for every state and action | the mean: exact policy evaluation on the log's empirical MDP |
 | `Linear`   | w_a · φ(s)                            | ridge regression, one for every action |
-| `deep.fqe:Network` | a neural network              | gradient descent |
+| `fqe_network:Network` | a neural network              | gradient descent |
 
 Differences from the paper: (1) a horizon may end the iteration, beside γ; (2) the expectation over a' is a sum over all
 actions, not one draw.
@@ -24,10 +24,11 @@ from typing import Protocol
 
 import numpy as np
 
-from ..bandits.design import Design
 from ..core import Algorithm, Transition, flat
+from ..parts.features import Design
+from ..parts.spaces import batch_size
 from ..rollout import make_rng
-from ..tabular.states import States, rows_of
+from ..tabular.states import States
 
 
 class Fitted(Protocol):
@@ -97,7 +98,7 @@ def probabilities(policy: Algorithm, obs, mask=None, explore: bool = False, seed
     others in equal parts: exact after one draw of a greedy policy, and as soon as at most one action is missing.  Where
     they are not known (NaN): the frequencies of all ``draws``.
     """
-    n, actions = rows_of(obs), int(policy.action_space.n)
+    n, actions = batch_size(obs), int(policy.action_space.n)
     rng, row = make_rng(seed), np.arange(n)
     known, drawn = np.zeros((n, actions)), np.zeros((n, actions))
     missing = np.ones((n, actions), bool) if mask is None else np.array(mask, bool)
@@ -122,7 +123,7 @@ class Table:
         self.states, self.actions = States(obs_space, bins), int(action_space.n)
 
     def look(self, obs):
-        return self.states(obs, rows_of(obs))
+        return self.states(obs, batch_size(obs))
 
     def take(self, x, action):
         self.cell, self.q = x * self.actions + action, np.zeros((self.states.count, self.actions))

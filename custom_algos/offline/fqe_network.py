@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..networks import layers as nets
+from ..networks.layers import generator_of, mlp, tensor
+from ..parts.spaces import flat_obs
 from ..rollout import make_rng
 
 
@@ -22,17 +23,17 @@ class Network:
         self.epochs, self.batch_size, self.learning_rate, self.hidden = epochs, batch_size, learning_rate, hidden
 
     def look(self, obs):
-        return nets.flat_obs(obs, self.obs_space)
+        return flat_obs(obs, self.obs_space)
 
     def take(self, x, action):
-        self.x, self.action = nets.tensor(x), torch.from_numpy(np.array(action, np.int64))
-        self.net = nets.mlp(x.shape[1], self.hidden, self.actions, nets.generator_of(self.seed), "relu", last_gain=0.0)
+        self.x, self.action = tensor(x), torch.from_numpy(np.array(action, np.int64))
+        self.net = mlp(x.shape[1], self.hidden, self.actions, generator_of(self.seed), "relu", last_gain=0.0)
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=self.learning_rate)
         self.shift, self.scale, self.fits = 0.0, 1.0, 0
 
     def fit(self, target):
         self.shift, self.scale = float(target.mean()), float(target.std()) or 1.0
-        y = nets.tensor(((target - self.shift) / self.scale).astype(np.float32))
+        y = tensor(((target - self.shift) / self.scale).astype(np.float32))
         rng, self.fits = make_rng(self.seed, self.fits), self.fits + 1
         for _ in range(self.epochs):
             for rows in torch.from_numpy(rng.permutation(len(y))).split(self.batch_size):
@@ -44,7 +45,7 @@ class Network:
 
     @torch.no_grad()
     def values(self, x):
-        return self.net(nets.tensor(x)).numpy().astype(np.float64) * self.scale + self.shift
+        return self.net(tensor(x)).numpy().astype(np.float64) * self.scale + self.shift
 
     def tried(self, x):
         return np.tile(np.bincount(self.action.numpy(), minlength=self.actions) > 0, (len(x), 1))

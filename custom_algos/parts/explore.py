@@ -1,4 +1,4 @@
-"""Exploration: masked arg-max with fair ties, the ε-greedy coin, schedules, and the softmax head's sampling.
+"""Exploration: masked arg-max with fair ties, the ε-greedy coin, and drawing from a softmax.
 
 Every function works on a batch ``[N, A]`` and draws from the generator it is given; every user tosses its own coin.
 """
@@ -7,16 +7,6 @@ from numba import njit
 
 LANES = 16                      # numbers a processor adds at once (float32, 512 bits); fixes the order of `walk`
 BLOCK = 2**17                   # numbers that stay in a core's cache from one pass to the next
-
-
-def linear(start: float, end: float, fraction: float) -> float:
-    """A straight line from ``start`` to ``end``, reached at ``fraction`` = 1."""
-    return start + (end - start) * min(max(fraction, 0.0), 1.0)
-
-
-def inverse(start: float, scale: float, step: float) -> float:
-    """``min(start, scale / step)``: the 1/t schedule of ε (Auer, Cesa-Bianchi & Fischer 2002, ε_n-GREEDY)."""
-    return min(start, scale / max(step, 1.0))
 
 
 def masked(values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
@@ -59,6 +49,12 @@ def epsilon_greedy(values: np.ndarray, epsilon, rng: np.random.Generator, mask: 
 def uniform(n: int, actions: int, rng: np.random.Generator, mask: np.ndarray | None = None):
     """Uniform over the allowed actions: (action ``[N]``, log_prob ``[N]``)."""
     return epsilon_greedy(np.zeros((n, actions)), 1.0, rng, mask)
+
+
+def softmax(preference: np.ndarray) -> np.ndarray:
+    """``[…, A]`` -> probabilities."""
+    weight = np.exp(preference - preference.max(axis=-1, keepdims=True))
+    return weight / weight.sum(axis=-1, keepdims=True)
 
 
 def sample_softmax(logits: np.ndarray, rng: np.random.Generator | None, mask: np.ndarray | None = None):

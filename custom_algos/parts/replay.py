@@ -3,15 +3,33 @@
 With priorities p_i = (|δ_i| + 10⁻⁶)^α kept in a sum tree, row i is drawn with probability P(i) = p_i / Σ p and its loss
 is weighted by w_i = (n P(i))^(−β), divided by the largest weight of the draw.  A new row has the largest priority seen.
 """
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from ..core import Transition, tree_map
+from .params import param
 from .returns import n_step_rows
 
 SMALL = 1e-6                       # what a row without error keeps of its chance to be drawn (before the power α)
+
+
+@dataclass(frozen=True)
+class ReplayConfig:
+    batch_size: int = param(32, 1)
+    """Rows of a gradient step."""
+    replay_ratio: float = param(8.0, 0)
+    """Rows trained on for every env step: replay_ratio / batch_size gradient steps each (Mnih et al.: 32 every 4)."""
+    buffer_size: int = param(50_000, 0)
+    """Rows in memory; 0: no replay, every gradient step sees the latest block and nothing else."""
+    learning_starts: int = param(1000, 1)
+    """Rows in memory before the first gradient step."""
+    priority_alpha: float = param(0.0, 0, 1)
+    """α: 0 draws uniformly from memory, 1 in proportion to the TD error."""
+    priority_beta: float = param(0.4, 0, 1)
+    """β: how far importance weights undo the bias of priorities (1: fully)."""
 
 
 class Rows(NamedTuple):

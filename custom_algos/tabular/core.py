@@ -11,42 +11,47 @@ Tables are ``[R, S, A]``: R independent learners, each serving N / R of the batc
 ``n // (N / R)``).  A truncated session bootstraps from its true last observation, a terminated one does not.
 """
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from itertools import pairwise
+from typing import ClassVar, NamedTuple
 
-import numba
 import numpy as np
 from gymnasium import spaces
 
 from ..core import Algorithm, Transition, tree_map
-from ..parts.explore import epsilon_greedy, linear
-from .states import States, rows_of
+from ..parts.averages import average, gather
+from ..parts.explore import epsilon_greedy
+from ..parts.params import param
+from ..parts.pending import Pending
+from ..parts.schedules import linear
+from ..parts.spaces import batch_size
+from .states import States
 
 LARGEST = 3 * 10**7                              # cells of a table (1 GB with what its updates need)
 
 
 @dataclass(frozen=True)
 class TabularConfig:
-    gamma: float = 0.99
-    """Discount a step; 0 chases the next reward alone."""
-    learning_rate: float = 0.1
+    gamma: float = param(0.99, 0, 1)
+    """Discount per step; 0 chases the next reward alone."""
+    learning_rate: float = param(0.1, 0, 1)
     """α: share of the distance to the target that an update covers."""
-    step_power: float = 0.0
+    step_power: float = param(0.0, 0, 1)
     """p: α = (m / M)^p for a cell seen M times so far, m of them now: 1 / M^p where m = 1 (0: ``learning_rate``)."""
-    initial_value: float = 0.0
-    """Q before anything is known; optimistic values make the agent try everything."""
-    epsilon_start: float = 1.0
+    initial_value: float = param(0.0)
+    """Q before anything is known; optimistic values make the agent try everything.  Any finite number."""
+    epsilon_start: float = param(1.0, 0, 1)
     """Probability of a uniformly random action at the first step."""
-    epsilon_end: float = 0.05
+    epsilon_end: float = param(0.05, 0, 1)
     """The same at the end of the schedule, and for ever after."""
-    epsilon_steps: int = 10_000
+    epsilon_steps: int = param(10_000, 0)
     """Steps of a learner's users in which ε falls on a straight line (0: it is ``epsilon_end`` from the start)."""
-    passes: int = 1
+    passes: int = param(1, 1)
     """How many times `learn` goes through a batch: many for a log, once for what users are doing now."""
-    bins: int = 0
+    bins: int = param(0, 0)
     """Bins into which every number of a Box observation is cut (0: such an observation must be one-hot)."""
-    replications: int = 1
+    replications: int = param(1, 1)
     """R: independent learners in one array program; the number of users must be a multiple of it."""
-    rollout_steps: int = 1
+    rollout_steps: int = param(1, 1)
     """T: steps of every user between two calls of `learn`."""
 
 
@@ -73,15 +78,19 @@ class Tabular(Algorithm):
         super().__init__(obs_space, action_space, config, seed, items)
         if not isinstance(action_space, spaces.Discrete) or action_space.start != 0:
             raise ValueError(f"action space {action_space}: a tabular learner needs Discrete(A), actions 0 … A - 1")
-        check(self.config)
-        self.states, self.actions = States(obs_space, self.config.bins), int(action_space.n)
-        shape = (self.tables * self.config.replications, self.states.count, self.actions)
+        c = self.config
+        if c.step_power and c.step_power <= 0.5:
+            raise ValueError(f"step_power = {c.step_power!r} must be 0 or lie in (0.5, 1]: else noise does not average "
+                             "out")
+        self.states, self.actions = States(obs_space, c.bins), int(action_space.n)
+        self.gamma, self.final_epsilon = c.gamma, c.epsilon_end
+        shape = (self.tables * c.replications, self.states.count, self.actions)
         if np.prod(shape, dtype=object) > LARGEST:
             raise ValueError(f"observation space {obs_space} has {shape[1]} states: a table {list(shape)} is too large")
-        self.q = np.full(shape, float(self.config.initial_value))            # [tables · R, S, A]
+        self.q = np.full(shape, float(c.initial_value))            # [tables · R, S, A]
         self.seen = np.zeros(shape, np.int64)                                # M: rows of every cell so far
-        self.steps = self.updates = self.clock = 0       # of a learner's users; of the table; of the batch
-        self.pending: dict[str, Any] = {}                # rows whose reward is still unknown
+        self.steps = self.updates = 0                    # of a learner's users; of the table
+        self.pending = Pending()                         # rows whose reward is still unknown
         self._error, self._rows = np.zeros(shape), np.zeros(shape, np.int64)     # zero between two updates
 
     def target(self, rows: Rows) -> np.ndarray:
@@ -89,6 +98,7 @@ class Tabular(Algorithm):
         raise TypeError(f"{type(self).__name__} does not say what it learns towards")
 
     # acting ---------------------------------------------------------------------------------------------------------
+    @property
     def epsilon(self) -> float:
         """ε now (the learners of one batch march in step)."""
         c = self.config
@@ -99,11 +109,11 @@ class Tabular(Algorithm):
         return self.q[learner, state]
 
     def act(self, obs, rng, explore=True, mask=None):
-        return epsilon_greedy(self.action_values(obs), self.epsilon() if explore else 0.0, rng, mask)
+        return epsilon_greedy(self.action_values(obs), self.epsilon if explore else 0.0, rng, mask)
 
     def action_values(self, obs) -> np.ndarray:
         """Q of the observations ``[N, …]``: ``[N, A]``."""
-        n = rows_of(obs)
+        n = batch_size(obs)
         return self.values(self.learners(n), self.states(obs, n))
 
     def learners(self, n: int) -> np.ndarray:
@@ -115,12 +125,22 @@ class Tabular(Algorithm):
     # learning -------------------------------------------------------------------------------------------------------
     def learn(self, batch: Transition) -> dict[str, float]:
         """One update a step (and pass) from every reward that is known by now; loss is the mean squared TD error."""
-        groups, squares = self.known(self.rows(batch), batch), 0.0
+        groups, squares = self.known(batch), 0.0
         for _ in range(self.config.passes):
             squares = sum(self.update(rows) for rows in groups)
         self.steps += batch.reward.size // self.config.replications
         return {"loss": squares / max(1, sum(len(rows.action) for rows in groups)),
-                "reward_mean": float(batch.reward.mean()), "epsilon": self.epsilon()}
+                "reward_mean": float(batch.reward.mean()), "epsilon": self.epsilon}
+
+    def known(self, batch: Transition) -> list[Rows]:
+        """The rows whose reward is known after this batch, one group for every step at which it became known."""
+        steps = len(batch.reward)
+        rows, due = self.pending.release(self.rows(batch), steps, batch.delay)
+        if due is None and steps == 1:
+            return [rows]
+        cuts = np.arange(1, steps) * batch.reward.shape[1] if due is None else np.flatnonzero(np.diff(due)) + 1
+        ends = [0, *cuts, len(rows.action)]
+        return [tree_map(lambda part, a=a, b=b: part[a:b], rows) for a, b in pairwise(ends) if b > a]
 
     def update(self, rows: Rows) -> float:
         """Move the table towards the targets of ``rows``; returns the sum of the squared errors."""
@@ -151,26 +171,6 @@ class Tabular(Algorithm):
                     batch.reward.reshape(-1).astype(np.float64), going, self.states(batch.next_obs, steps * n),
                     mask, next_mask)
 
-    def known(self, rows: Rows, batch: Transition) -> list[Rows]:
-        """The rows whose reward is known after this batch, one group for every step at which it became known."""
-        steps, n = batch.reward.shape
-        begin, self.clock = self.clock, self.clock + steps
-        due = np.repeat(np.arange(begin, self.clock), n)
-        if batch.delay is not None or self.pending:
-            due = due if batch.delay is None else due + batch.delay.reshape(-1)
-            if self.pending:
-                waiting = Rows(**{"mask": None, "next_mask": None, **self.pending["rows"]})
-                rows = tree_map(lambda *parts: np.concatenate(parts), waiting, rows)
-                due = np.concatenate([self.pending["due"], due])
-            late, self.pending = due >= self.clock, {}
-            if late.any():
-                held = tree_map(lambda part: part[late], rows)._asdict()
-                self.pending = {"due": due[late], "rows": {k: v for k, v in held.items() if v is not None}}
-        if steps == 1 and len(due) == n and not self.pending:
-            return [rows]
-        groups = [np.flatnonzero(due == t) for t in range(begin, self.clock)]
-        return [tree_map(lambda part, at=at: part[at], rows) for at in groups if len(at)]
-
     # states ---------------------------------------------------------------------------------------------------------
     def policy_state(self):
         return {"q": self.q.copy(), "steps": self.steps}
@@ -179,53 +179,15 @@ class Tabular(Algorithm):
         self.q, self.steps = np.array(policy["q"]), int(policy["steps"])
 
     def state_dict(self):
-        return {**self.policy_state(), "seen": self.seen.copy(), "updates": self.updates, "clock": self.clock,
-                "pending": tree_map(np.array, self.pending)}
+        return {**self.policy_state(), "seen": self.seen.copy(), "updates": self.updates, "clock": self.pending.clock,
+                "pending": self.pending.state_dict()}
 
     def load_state_dict(self, state):
         self.load_policy_state(state)
-        self.seen, self.updates, self.clock = np.array(state["seen"]), int(state["updates"]), int(state["clock"])
-        self.pending = tree_map(np.array, state["pending"])
-
-
-def check(c: TabularConfig) -> None:
-    """ValueError names the parameter, its value and what is valid."""
-    most = np.finfo(float).max
-    for name, low, high in (("gamma", 0, 1), ("learning_rate", 0, 1), ("epsilon_start", 0, 1), ("epsilon_end", 0, 1),
-                            ("epsilon_steps", 0, most), ("passes", 1, most), ("replications", 1, most),
-                            ("initial_value", -most, most)):
-        if not low <= (value := getattr(c, name)) <= high:
-            raise ValueError(f"{name} = {value!r} must lie in [{low:g}, {high:g}]")
-    if c.step_power and not 0.5 < c.step_power <= 1.0:
-        raise ValueError(f"step_power = {c.step_power!r} must be 0 or in (0.5, 1]: else the steps do not average out")
+        self.seen, self.updates = np.array(state["seen"]), int(state["updates"])
+        self.pending.load(state["clock"], state["pending"], Rows)
 
 
 def allowed(values: np.ndarray, rows: Rows) -> np.ndarray:
     """``values [M, A]`` of the next states, −inf where the action is not allowed there."""
     return values if rows.next_mask is None else np.where(rows.next_mask, values, -np.inf)
-
-
-@numba.njit(cache=True, error_model="numpy")
-def gather(q, learner, state, action, target, error, rows):
-    """Add every row's y − Q(s, a) to ``error`` of its cell, 1 to ``rows``; returns the sum of the squared errors."""
-    squares = 0.0
-    for i in range(len(action)):
-        r, s, a = learner[i], state[i], action[i]
-        delta = target[i] - q[r, s, a]
-        error[r, s, a] += delta
-        rows[r, s, a] += 1
-        squares += delta * delta
-    return squares
-
-
-@numba.njit(cache=True, error_model="numpy")
-def average(q, seen, learner, state, action, error, rows, learning_rate, power):
-    """Every cell of the batch takes one step along its mean error; ``error`` and ``rows`` are zero again afterwards."""
-    for i in range(len(action)):
-        r, s, a = learner[i], state[i], action[i]
-        m = rows[r, s, a]
-        if m > 0:                                    # the first row of the cell moves it for all of them
-            seen[r, s, a] += m
-            step = learning_rate if power == 0.0 else (m / seen[r, s, a]) ** power
-            q[r, s, a] += step * error[r, s, a] / m
-            error[r, s, a], rows[r, s, a] = 0.0, 0

@@ -15,7 +15,7 @@ from .core import Tabular, allowed
 
 class ExpectedSarsa(Tabular):
     def target(self, rows):
-        values, epsilon = self.values(rows.learner, rows.next_state), self.epsilon()         # [M, A]
+        values, epsilon = self.values(rows.learner, rows.next_state), self.epsilon         # [M, A]
         mean = values.mean(axis=1) if rows.next_mask is None else np.average(values, axis=1, weights=rows.next_mask)
         following = (1.0 - epsilon) * allowed(values, rows).max(axis=1) + epsilon * mean     # [M]
         return rows.reward + self.config.gamma * rows.going * following

@@ -20,5 +20,5 @@ from .core import Tabular
 class Sarsa(Tabular):
     def target(self, rows):
         values, rng = self.values(rows.learner, rows.next_state), make_rng(self.seed, self.updates)    # [M, A]
-        action, _ = epsilon_greedy(values, self.epsilon(), rng, rows.next_mask)                        # a' [M]
+        action, _ = epsilon_greedy(values, self.epsilon, rng, rows.next_mask)                        # a' [M]
         return rows.reward + self.config.gamma * rows.going * values[np.arange(len(action)), action]

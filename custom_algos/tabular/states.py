@@ -77,12 +77,5 @@ class States:
         return [whole - start if start.any() else whole]
 
 
-def rows_of(obs) -> int:
-    """N, of an observation ``[N, …]`` or a tree of them."""
-    while isinstance(obs, dict | tuple):
-        obs = next(iter(obs.values())) if isinstance(obs, dict) else obs[0]
-    return len(obs)
-
-
 def _parts(space) -> list:
     return list(space.values() if isinstance(space, spaces.Dict) else space)

@@ -22,7 +22,7 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.utils.spaces.space_utils import unsquash_action
 from ray.tune.registry import register_env
 
-from custom_algos.networks.layers import flat_obs, flat_size
+from custom_algos.parts.spaces import flat_obs, flat_size
 
 from ..trial import checkpoint
 from ..trial.build import make_env

@@ -1,4 +1,6 @@
 """The contract of every registered algorithm.  The list is the registry: a new line there is tested here."""
+import ast
+import dataclasses
 import importlib.util
 import pickle
 from functools import lru_cache
@@ -275,6 +277,35 @@ def test_unknown_parameters_are_named(name):
         build(name, no_such_parameter=1)
 
 
+def beyond(field):
+    """Values outside the range of a field of a Config; none: every value of its type is valid."""
+    meta, default = field.metadata, field.default
+    if isinstance(default, bool):
+        return []
+    if meta["choices"] is not None:
+        return ["no such choice"]
+    below = meta["low"] - 1 if meta["low"] is not None else -np.inf
+    outside = [below, meta["above"], np.nan, np.inf if meta["high"] is None else meta["high"] + 1]
+    outside = [x for x in outside if x is not None and x != meta["high"] and not (np.isinf(x) and x == meta["low"])]
+    return [(x,) for x in outside] if isinstance(default, tuple) else outside
+
+
+def test_every_hyper_parameter_has_a_range_and_keeps_it(name):
+    """In plain values and in a Config; a parameter without limits says so in its sentence, and is finite."""
+    cls = find_algorithm(name)
+    for field in dataclasses.fields(cls.Config):
+        if not isinstance(field.default, bool):
+            limits = [field.metadata[key] for key in ("low", "high", "above", "choices")]
+            free = "ny finite number" in sentences(cls)[field.name]
+            assert free == (limits == [None] * 4), f"{name}.{field.name} has no range"
+        for value in beyond(field):
+            with pytest.raises(ValueError, match=f"'{field.name}' = "):
+                build(name, **{field.name: value})
+            if isinstance(value, int | str | tuple) or isinstance(field.default, float):
+                with pytest.raises(ValueError, match=f"'{field.name}' = .* must (lie in|be finite|be one of)"):
+                    cls(sees(name), spaces.Discrete(ACTIONS), cls.Config(**{field.name: value}))
+
+
 def test_it_runs_on_types_on_items_and_on_groups_of_users(name):
     """The other kinds of input that environments of the project have: Discrete observations, a static catalogue."""
     algorithm = build(name, seen=spaces.Discrete(3), items=ITEMS)
@@ -289,13 +320,19 @@ def test_it_runs_on_types_on_items_and_on_groups_of_users(name):
         assert all(algorithm.action_space.contains(a) for a in action.reshape(-1, *action.shape[2:]))
 
 
-def test_every_hyper_parameter_has_its_sentence(name):
-    """One string under each field of Config and of what it inherits."""
-    import ast
-    for cls in find_algorithm(name).Config.__mro__[:-1]:
-        source = Path(importlib.util.find_spec(cls.__module__).origin).read_text()
-        node = next(n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ClassDef) and n.name == cls.__name__)
+def sentences(cls) -> dict[str, str]:
+    """{field of Config: the string under it}."""
+    found = {}
+    for part in reversed(cls.Config.__mro__[:-1]):
+        source = Path(importlib.util.find_spec(part.__module__).origin).read_text()
+        node = next(n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ClassDef) and n.name == part.__name__)
         for field, below in zip(node.body, [*node.body[1:], None], strict=True):
             if isinstance(field, ast.AnnAssign):
-                sentence = isinstance(below, ast.Expr) and isinstance(below.value.value, str)
-                assert sentence, f"{cls.__name__}.{field.target.id}"
+                said = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+                found[field.target.id] = below.value.value if said else ""
+    return found
+
+
+def test_every_hyper_parameter_has_its_sentence(name):
+    """One string under each field of Config and of what it inherits."""
+    assert [field for field, said in sentences(find_algorithm(name)).items() if not said] == []

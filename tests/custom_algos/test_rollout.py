@@ -6,6 +6,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 import envs
 from custom_algos import find_algorithm
+from custom_algos.bandits.core import BanditConfig
 from custom_algos.core import Algorithm, Transition, concat, flat, make_config, tree_map
 from custom_algos.rollout import begin, collect, evaluate, make_rng, train
 from envs.bandits.arms import ArmBandit
@@ -90,8 +91,8 @@ def test_what_was_recorded_does_not_change_when_the_environment_goes_on(env_id, 
     batch, seen, _ = collect(env, algorithm, begin(env, 1), steps, rng)
     kept = tree_map(np.copy, batch)
     collect(env, algorithm, seen, 3, rng)
-    for array in (env.user, env.visits, env.session, env.t, env.done, *env.state.values()):
-        array[...] = 1
+    everything = (env.user, env.visits, env.session, env.t, env.done, env.state)
+    tree_map(lambda array: array.__setitem__(..., 1), everything)
     for name, part in kept._asdict().items():
         tree_map(np.testing.assert_array_equal, getattr(batch, name), part)
 
@@ -148,9 +149,7 @@ def test_truths_are_summed_over_real_steps(users):
 class Always(Algorithm):
     """Pushes one way."""
 
-    @property
-    def Config(self):
-        return dict
+    Config = BanditConfig
 
     def act(self, obs, rng, explore=True, mask=None):
         return np.ones(len(obs), np.int64), np.zeros(len(obs), np.float32)

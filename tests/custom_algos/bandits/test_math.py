@@ -6,19 +6,22 @@ import pytest
 from gymnasium import spaces
 
 from custom_algos import find_algorithm
-from custom_algos.bandits.core import BanditConfig, coin, pick
+from custom_algos.bandits.core import BanditConfig
 from custom_algos.bandits.exp3 import EXP3
 from custom_algos.bandits.explore_then_commit import ExploreThenCommit
-from custom_algos.bandits.fixed import Popularity, Random
-from custom_algos.bandits.glr_kl_ucb import changed
-from custom_algos.bandits.gradient import GradientBandit, softmax
+from custom_algos.bandits.fixed import Random
+from custom_algos.bandits.gradient import GradientBandit
 from custom_algos.bandits.kl_ucb import KLUCB, kl_upper
 from custom_algos.bandits.lin_thompson import LinThompson
 from custom_algos.bandits.lin_ucb import LinUCB
 from custom_algos.bandits.logistic_thompson import LogisticThompson
+from custom_algos.bandits.popularity import Popularity
 from custom_algos.bandits.thompson import Thompson
 from custom_algos.bandits.ucb import UCB
 from custom_algos.core import Transition, concat, make_config
+from custom_algos.parts.change import changed
+from custom_algos.parts.choose import coin, pick
+from custom_algos.parts.explore import softmax
 from custom_algos.rollout import make_rng
 
 COUNTING = ["epsilon_greedy", "ucb", "kl_ucb", "thompson", "gaussian_thompson"]
@@ -199,7 +202,7 @@ def test_long_memory_is_the_stationary_algorithm_bit_for_bit(name, forget):
 
 
 def test_window_and_discount_together_are_refused():
-    with pytest.raises(ValueError, match="one of window"):
+    with pytest.raises(ValueError, match="only one of them can forget"):
         build(UCB, window=5, discount=0.9)
 
 
@@ -478,7 +481,8 @@ def test_logistic_thompson_finds_the_penalised_maximum_and_its_curvature():
 
 
 @pytest.mark.parametrize(("params", "message"), [
-    ({"model": "shared"}, "items' features"), ({"l2": 0.0}, "must be positive"), ({"model": "both"}, "auto, shared")])
+    ({"model": "shared"}, "items' features"), ({"l2": 0.0}, "must lie in .0, inf"),
+    ({"model": "both"}, "auto, shared")])
 def test_linear_models_say_what_is_wrong(params, message):
     with pytest.raises(ValueError, match=message):
         build(LinUCB, 3, spaces.Box(-1, 1, (2,)), **params)

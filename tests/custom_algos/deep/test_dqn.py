@@ -10,13 +10,13 @@ from torch.nn import functional as F
 
 from custom_algos import find_algorithm
 from custom_algos.core import Transition, make_config
-from custom_algos.networks.q_nets import Adam, QNet
+from custom_algos.networks.q_net import Adam, QNet
 from custom_algos.parts.replay import Replay, Rows
 from custom_algos.parts.returns import n_step_returns, n_step_rows
 from custom_algos.rollout import make_rng, train
 from platform.trial import checkpoint
 
-DQN = find_algorithm("dqn")
+DQN, ConservativeDQN = find_algorithm("dqn"), find_algorithm("conservative_dqn")
 EVERYTHING = {"double": True, "dueling": True, "n_step": 2, "rollout_steps": 3, "priority_alpha": 0.6, "tau": 0.5,
               "embedding": "learned", "embedding_size": 3, "conservative_coef": 0.1, "learning_starts": 20,
               "buffer_size": 50, "target_update_every": 3, "batch_size": 8, "anneal_steps": 1000, "hidden": (16,)}
@@ -24,7 +24,8 @@ EVERYTHING = {"double": True, "dueling": True, "n_step": 2, "rollout_steps": 3, 
 
 def build(sees, actions, items=None, seed=1, **params):
     sees = spaces.Discrete(sees) if isinstance(sees, int) else sees
-    return DQN(sees, spaces.Discrete(actions), make_config(DQN, params), seed, items)
+    cls = ConservativeDQN if "conservative_coef" in params else DQN
+    return cls(sees, spaces.Discrete(actions), make_config(cls, params), seed, items)
 
 
 def table(q, **params):
@@ -420,10 +421,9 @@ def test_a_restored_twin_continues_bit_for_bit_and_seeds_decide(params, tmp_path
 
 
 @pytest.mark.parametrize(("params", "words"), [
-    ({"embedding": "onehot"}, "embedding = 'onehot' must be one of none, learned"),
-    ({"embedding": "features"}, "embedding = 'features' must be one of none, learned"), ({"n_step": 3}, "n_step = 3"),
-    ({"learning_starts": 10, "buffer_size": 5}, "learning_starts = 10 must be in .1, buffer_size = 5"),
-    ({"batch_size": 0}, "batch_size = 0"), ({"embedding_size": 0}, "embedding_size = 0"), ({"tau": 0.0}, "tau = 0.0")])
+    ({"embedding": "onehot"}, "'embedding' = 'onehot' must be one of none, learned, features"),
+    ({"embedding": "features"}, "embedding = 'features' needs actions"), ({"n_step": 3}, "n_step = 3"),
+    ({"learning_starts": 10, "buffer_size": 5}, "learning_starts = 10 must lie in .1, buffer_size = 5")])
 def test_what_cannot_be_is_refused(params, words):
     with pytest.raises(ValueError, match=words):
         build(4, 3, **params)

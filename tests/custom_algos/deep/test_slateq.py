@@ -11,8 +11,10 @@ from support.states import assert_same
 
 from custom_algos import find_algorithm
 from custom_algos.core import Transition, make_config
-from custom_algos.networks import layers as nets
+from custom_algos.networks.encoders import Scores
+from custom_algos.networks.layers import generator_of
 from custom_algos.parts.slates import OPTIMISERS, explore_slates, slate_value
+from custom_algos.parts.spaces import flat_obs
 from custom_algos.rollout import make_rng, train
 from envs.engine.solver import action_values
 from envs.interest_evolution.env import InterestEvolution
@@ -166,10 +168,10 @@ def test_what_cannot_be_is_refused():
         table().learn(five_steps()._replace(response=None))
     with pytest.raises(ValueError, match="Box"):
         SlateQ(spaces.Discrete(2), spaces.Box(0, 1, (2,)))
-    with pytest.raises(ValueError, match="features = True needs items"):
-        build(2, 3, 2, features=True)
+    with pytest.raises(ValueError, match="embedding = 'features' needs"):
+        build(2, 3, 2, embedding="features")
     for wrong in ({"slates": "best"}, {"target": "double"}):
-        with pytest.raises(ValueError, match=f"{next(iter(wrong))} = .* must be one of"):
+        with pytest.raises(ValueError, match=f"'{next(iter(wrong))}' = .* must be one of"):
             build(2, 3, 2, **wrong)
 
 
@@ -235,7 +237,8 @@ def test_it_learns_a_small_shop(features):
     """Six items, slates of two: random 2.46 clicks a session, the optimum 4.68."""
     env = SmallSlate(50, items=6, slate=2, observe="one_hot", autoreset="same_step")
     params = {"gamma": 1.0, "epsilon_steps": 15_000, "rollout_steps": 4, "batch_size": 256, "anneal_steps": 40_000,
-              "features": features, "hidden": (32,), "learning_rate": 3e-3, "target_update_every": 30}
+              "embedding": ("none", "features")[features], "hidden": (32,), "learning_rate": 3e-3,
+              "target_update_every": 30}
     algorithm = SlateQ(env.single_observation_space, env.single_action_space, make_config(SlateQ, params), 1, env.items)
     train(env, algorithm, 40_000, seed=1)
     share = env.exact_return(lambda obs: algorithm.act(obs, make_rng(1), False)[0]) / env.optimal_return()
@@ -313,12 +316,12 @@ def test_learners_of_candidates_continue_bit_for_bit(name, tmp_path):
 def test_scores_by_hand():
     """A linear network over (user, candidate, sign of nothing): 2 u + 3 c_0 − c_1, and 2 u + 7 for nothing."""
     space = spaces.Dict({"candidates": spaces.Box(-9, 9, (2, 2)), "user": spaces.Box(-9, 9, (1,))})
-    generator = nets.generator_of(0)
+    generator = generator_of(0)
     for items in (None, np.array([[1.0, 0.0], [2.0, 5.0]])):
-        net = nets.Scores(space if items is None else space["user"], (), generator, items=items, nothing=True)
+        net = Scores(space if items is None else space["user"], (), generator, items=items, nothing=True)
         with torch.no_grad():
             net.net[0].weight.copy_(torch.tensor([[2.0, 3.0, -1.0, 7.0]]))
-        obs = nets.flat_obs({"candidates": np.array([[[1.0, 0.0], [2.0, 5.0]]]), "user": np.array([[10.0]])}, space)
+        obs = flat_obs({"candidates": np.array([[[1.0, 0.0], [2.0, 5.0]]]), "user": np.array([[10.0]])}, space)
         seen = torch.from_numpy(obs if items is None else obs[:, -1:])
         assert net(seen).tolist() == [[23.0, 21.0, 27.0]]
 

@@ -16,6 +16,8 @@ import numpy as np
 from numba import njit
 
 from ..parts.explore import masked
+from ..parts.spaces import features_of, flat_size
+from .config import QNetConfig
 
 
 class QNet:
@@ -87,6 +89,12 @@ class QNet:
             if i:
                 dx = dx @ self.layers[i][0].T
                 dx *= self.trace[i] > 0.0                                                 # relu: nothing passes below 0
+
+
+def q_net(obs_space, actions: int, c: QNetConfig, items: np.ndarray | None, rng: np.random.Generator) -> QNet:
+    """The network of ``c`` on flat observations; ValueError where it needs features of ``items`` and there are none."""
+    return QNet(flat_size(obs_space), actions, c.hidden, rng, c.dueling, features_of(c.embedding, items, actions),
+                c.embedding_size if c.embedding == "learned" else 0)
 
 
 def huber(error: np.ndarray, knee: float) -> tuple[np.ndarray, np.ndarray]:

@@ -2,8 +2,8 @@
 
 A *shared* model scores with φ(s, a) = f_a ⊗ x, one set of weights for all items; a *disjoint* model scores with
 φ(s, a) = x and one set of weights per item (Li, Chu, Langford & Schapire 2010).  Both are linear in x for a given item,
-so a quadratic form φ'Mφ is a sum over pairs j ≤ k of entries of x (and of f): `pairs.py` makes those products, and what
-would be a D·H dimensional product per user and item becomes two small matrix products for the whole batch.
+so a quadratic form φ'Mφ is a sum over pairs j ≤ k of entries of x (and of f): `pairs.py` makes those products, and
+what would be a D·H dimensional product per user and item becomes two small matrix products for the whole batch.
 
 | observation | items | x | f |
 |---|---|---|---|
@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from .spaces import batch_size
+
 
 class Design:
     """Attributes: ``contexts`` H (length of x), ``features`` D (0: disjoint), ``items [A, D]`` or None."""
 
     def __init__(self, obs_space, actions: int, items=None, model: str = "auto", max_weights: int = 900):
-        if model not in ("auto", "shared", "disjoint"):
-            raise ValueError(f"model = {model!r} must be auto, shared or disjoint")
         self.obs_space, self.actions = obs_space, actions
         self.items: np.ndarray | None = None
         parts: dict[str, Any] = obs_space.spaces if isinstance(obs_space, spaces.Dict) else {"obs": obs_space}
@@ -50,7 +50,7 @@ class Design:
 
     def context(self, obs) -> np.ndarray:
         """x ``[N, H]``: a constant and everything known of the user."""
-        n = len(next(iter(obs.values()))) if isinstance(obs, dict) else len(obs)
+        n = batch_size(obs)
         if self.shared and self.per_step and not isinstance(obs, dict):
             return np.ones((n, 1))
         parts = [obs[key] for key in self.user_keys] if isinstance(obs, dict) else [obs]
