@@ -4,14 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from custom_algos import find_algorithm
-from custom_algos.core import Algorithm, make_config
+from custom_algos.core import Algorithm
 from envs.engine import solver
 from envs.tabular.problems import read_map
 
 from ..experiment.model import Experiment
-from ..trial.build import Task, task_of
-from ..trial.trial import Trial
+from ..trial.build import Task, make_algorithm, task_of
+from ..trial.trial import Spec, Trial
 
 
 def gap(task: Task, algorithm: Algorithm) -> dict[str, float]:
@@ -19,13 +18,16 @@ def gap(task: Task, algorithm: Algorithm) -> dict[str, float]:
 
     Q* is that of the learner's own discount.  Empty for learners that have no action values or no fixed point.
     """
-    exact, gamma = task.knows.exact, getattr(algorithm.config, "gamma", None)
-    if not (exact and exact.mdp and exact.encode) or gamma is None or not hasattr(algorithm, "action_values"):
+    exact = task.knows.exact
+    if not (exact and exact.mdp and exact.encode) or algorithm.gamma is None:
         return {}
-    best, live = answers(task, gamma)
+    values = algorithm.action_values(exact.encode(np.arange(len(exact.mdp.start))))
+    if values is None:
+        return {}
+    best, live = answers(task, algorithm.gamma)
     if best is None:
         return {}
-    wrong = np.abs(algorithm.action_values(exact.encode(np.arange(len(live)))) - best)[live]
+    wrong = np.abs(values - best)[live]
     return {"train/q_gap": float(wrong.max()), "train/q_gap_mean": float(wrong.mean())}
 
 
@@ -55,10 +57,11 @@ def reachable(mdp: solver.TabularMDP) -> np.ndarray:
 def table(trial: Trial, policy: Any) -> list[dict[str, Any]]:
     """What a learner makes of every cell of a GridWorld, as one row; none where there is no map, or no values."""
     exact = task_of(trial.spec.env_id, trial.spec.env_params).knows.exact
-    if exact is None or exact.grid is None or not hasattr(policy, "action_values"):
+    if exact is None or exact.grid is None or not isinstance(policy, Algorithm):
         return []
     assert exact.mdp and exact.encode
-    return [grid_map(exact.grid, policy.action_values(exact.encode(np.arange(len(exact.mdp.start)))))]
+    values = policy.action_values(exact.encode(np.arange(len(exact.mdp.start))))
+    return [] if values is None else [grid_map(exact.grid, values)]
 
 
 def grid_map(grid: tuple[str, str], q: np.ndarray) -> dict[str, Any]:
@@ -86,8 +89,7 @@ def soft_optima(e: Experiment, task: Task) -> dict[str, float]:
     for entry in e.algorithms:
         if entry.rllib or any(isinstance(value, dict) for value in entry.params.values()):
             continue
-        config = make_config(find_algorithm(entry.name), entry.params)
-        epsilon = getattr(config, "epsilon_end", None)
+        epsilon = make_algorithm(Spec(e.env.id, e.env.params, entry.name, entry.params), task).final_epsilon
         if epsilon:
             q = solver.backward_induction(exact.mdp, task.env.horizon, epsilon=epsilon)
             found[f"{epsilon:g}"] = float(exact.mdp.start @ solver.soft_value(q[0], epsilon))
