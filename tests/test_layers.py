@@ -217,24 +217,27 @@ def length(node) -> int:
     return node.end_lineno - node.lineno + 1
 
 
-# an algorithm of the registry; what several share has a file of at most 200 lines
-LONG = {"envs": 260, "custom_algos/bandits": 80, "custom_algos/tabular": 80, "custom_algos/deep": 150}
-SHARED = {"custom_algos/": 200}
-EXCUSED = {"envs/logs/__init__.py", "custom_algos/deep/dqn.py", "custom_algos/deep/slateq.py"}
-
-
+# Lines of a file: an algorithm of the registry has less room than what several share.
+MOST = 200
+OF_AN_ALGORITHM = {"bandits": 80, "tabular": 80, "deep": 150}
+EXCUSED = {"custom_algos/deep/dqn.py", "custom_algos/deep/slateq.py",        # one learner each, with its loss by hand
+           "envs/sardine/user.py",                                           # a user with memory, boredom and influence
+           "platform/judge/verdict.py",                                      # the whole of the statistics in one place
+           "platform/run/rllib.py"}                                          # the only file that knows RLlib
 OWN_FILES = {path.partition(":")[0].replace(".", "/") + ".py" for path in ALGORITHMS.values()}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_files_and_functions_stay_short(path):
     lines, tree = len(path.read_text().splitlines()), ast.parse(path.read_text())
-    own = not name(path).startswith("custom_algos") or name(path) in OWN_FILES
-    for folder, most in (LONG if own else SHARED).items():
-        if name(path).startswith(folder + "/") and name(path) not in EXCUSED:
-            assert lines <= most, f"{name(path)} has {lines} lines"
+    most = OF_AN_ALGORITHM.get(path.parent.name, MOST) if name(path) in OWN_FILES else MOST
+    assert lines <= most or name(path) in EXCUSED, f"{name(path)} has {lines} lines"
     too_long = [f"{name(path)}:{f.lineno} {f.name} has {length(f)} lines" for f in functions(tree) if length(f) > 50]
     assert not too_long
+
+
+def test_the_excuses_are_few_and_needed():
+    assert len(EXCUSED) <= 5 and EXCUSED <= {name(path) for path in FILES}
 
 
 def test_the_first_file_to_read_is_short():
