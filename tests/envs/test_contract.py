@@ -359,3 +359,17 @@ def test_bad_actions_are_refused(env_id):
         wrong.flat[-1] = outside
         with pytest.raises(ValueError, match=str(outside)):
             env.step(wrong)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 7.0])
+def test_environments_and_algorithms_refuse_alike(value):
+    """One rule for both leaves, which may not import each other: the parameter, its value and what is valid."""
+    from custom_algos.bandits.epsilon_greedy import EpsilonGreedy
+    from custom_algos.core import make_config
+    from envs.bandits.click_loop import Params
+    from envs.engine.params import check_params
+
+    for build in (lambda: check_params(Params, {"examination": value}),
+                  lambda: make_config(EpsilonGreedy, {"epsilon": value})):
+        with pytest.raises(ValueError, match=rf"^parameter '\w+' = {value} must (lie in \[|be a finite)"):
+            build()
