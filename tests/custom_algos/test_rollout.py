@@ -90,7 +90,7 @@ def test_what_was_recorded_does_not_change_when_the_environment_goes_on(env_id, 
     batch, seen, _ = collect(env, algorithm, begin(env, 1), steps, rng)
     kept = tree_map(np.copy, batch)
     collect(env, algorithm, seen, 3, rng)
-    for array in (env.user, env.visits, env.session, env.t, env.done, *env.state.values()):
+    for array in (env.user, env.visits, env.session, env.t, env.done, *env.state):
         array[...] = 1
     for name, part in kept._asdict().items():
         tree_map(np.testing.assert_array_equal, getattr(batch, name), part)
