@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
-from ..engine.params import param
+from ..engine.params import kernel_type, param
 from ..engine.rng import kernel, session_key, uniform
 from ..engine.vector import VectorEnv
 
@@ -40,10 +40,12 @@ class Params:
     """Steps after which a session is truncated."""
 
 
+@kernel_type
 class State(NamedTuple):
     body: np.ndarray               # [N, 4] as observed, in float64
 
 
+@kernel_type
 class Out(NamedTuple):
     reward: np.ndarray             # [N] float32
     terminated: np.ndarray         # [N] bool

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..engine.params import param, rules_of
+from ..engine.params import kernel_type, param, rules_of
 from ..engine.rng import kernel, normal, session_key, uniform
 
 INTEREST, BELIEF, CLICK = 1, 2, 3                # purposes of the coins
@@ -52,6 +52,7 @@ class Params:
 Rules = rules_of(Params)
 
 
+@kernel_type
 class World(NamedTuple):
     """The catalogue."""
 
@@ -60,12 +61,14 @@ class World(NamedTuple):
     pace: np.ndarray               # [A] boredom that a click adds
 
 
+@kernel_type
 class State(NamedTuple):
     interest: np.ndarray           # [N, T]
     belief: np.ndarray             # [N, T] what the shop believes of it
     bored: np.ndarray              # [N, T] 0 … levels
 
 
+@kernel_type
 class Out(NamedTuple):
     reward: np.ndarray             # [N] float32
     expected: np.ndarray           # [N]
