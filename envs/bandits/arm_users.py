@@ -123,23 +123,26 @@ def look(rules, row, now, action):
 @kernel
 def step_users(action, active, rules, world, who, state, out):
     """One user, one arm: its mean at this moment and what the best would have paid more, the answer and its delay."""
-    moving, own = rules.amplitude > 0.0 or rules.cycle > 0, len(world.table) > 1
+    table, top, changes, types, clock = world.table, world.top, world.changes, state.type, state.clock
+    reward, expected, regret, delay = out.reward, out.expected, out.regret, out.delay      # names: a lookup is a count
+    user, session = who.user, who.session                                                  # of references in the loop
+    moving, own = rules.amplitude > 0.0 or rules.cycle > 0, len(table) > 1
     for n in range(len(action)):
         if not active[n]:
             continue
-        segment, shop, kind, now = 0, n if own else 0, state.type[n], state.clock[n]
-        for change in world.changes:
+        segment, shop, kind, now = 0, n if own else 0, types[n], clock[n]
+        for change in changes:
             segment += now >= change
         if moving:
-            mine, best = look(rules, world.table[shop, segment, kind], now, action[n])
+            mine, best = look(rules, table[shop, segment, kind], now, action[n])
         else:
-            mine, best = world.table[shop, segment, kind, action[n]], world.top[shop, segment, kind]
-        out.expected[n], out.regret[n] = mine, best - mine
-        life = session_key(who.seed, who.user[n], who.session[n])
+            mine, best = table[shop, segment, kind, action[n]], top[shop, segment, kind]
+        expected[n], regret[n] = mine, best - mine
+        life = session_key(who.seed, user[n], session[n])
         if not rules.gaussian:
-            out.reward[n] = uniform(life, 0, REWARD, 0) < mine
+            reward[n] = uniform(life, 0, REWARD, 0) < mine
         elif on_offer(rules, now, action[n]):
-            out.reward[n] = mine + rules.noise * normal(life, 0, REWARD, 0)
+            reward[n] = mine + rules.noise * normal(life, 0, REWARD, 0)
         if rules.law > 0:
-            out.delay[n] = draw_delay(rules.law, rules.delay_mean, uniform(life, 0, DELAY, 0))
-        state.clock[n] += 1
+            delay[n] = draw_delay(rules.law, rules.delay_mean, uniform(life, 0, DELAY, 0))
+        clock[n] += 1

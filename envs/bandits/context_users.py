@@ -91,13 +91,14 @@ def draw_features(key, slot, law, out):
 @kernel
 def begin_users(rows, rules, who, state):
     """Who arrives: a user's own features are the world's in every session, fresh candidates are coins of a session."""
+    x = state.x
     for n in rows:
         if rules.fresh:
             key = session_key(who.seed, who.user[n], who.session[n])
         else:
             key = session_key(rules.world_seed, who.user[n], 0)
-        for slot in range(state.x.shape[1]):
-            draw_features(key, slot, rules.law, state.x[n, slot])
+        for slot in range(x.shape[1]):
+            draw_features(key, slot, rules.law, x[n, slot])
 
 
 @kernel

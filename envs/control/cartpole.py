@@ -63,7 +63,7 @@ def begin_users(rows, who, state):
 @kernel
 def step_users(action, active, state, out):
     """Push, accelerate, move by the old speeds, then change the speeds."""
-    body = state.body
+    body, reward, terminated = state.body, out.reward, out.terminated
     for n in range(len(action)):
         if not active[n]:
             continue
@@ -77,7 +77,7 @@ def step_users(action, active, state, out):
         body[n, 0], body[n, 2] = x, angle
         body[n, 1] = speed + STEP * (push - LEVER * turning * cosine)
         body[n, 3] = turn + STEP * turning
-        out.reward[n], out.terminated[n] = 1.0, abs(x) > FAR or abs(angle) > TILT
+        reward[n], terminated[n] = 1.0, abs(x) > FAR or abs(angle) > TILT
 
 
 class CartPole(VectorEnv):

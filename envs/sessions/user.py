@@ -98,13 +98,13 @@ def begin_users(rows, rules, who, state):
 @kernel
 def step_users(action, active, rules, world, who, state, out):
     """One user, one item: the pull of its topic, a click or none, boredom."""
-    interest, bored = state.interest, state.bored
+    interest, bored, topic, appeal, pace = state.interest, state.bored, world.topic, world.appeal, world.pace
     for n in range(len(action)):
         if active[n]:
-            item, shown = action[n], world.topic[action[n]]
+            item, shown = action[n], topic[action[n]]
             pull = 1.0 - rules.pull_lost * bored[n, shown] / rules.levels
-            expected = interest[n, shown] * world.appeal[item] * pull
+            expected = interest[n, shown] * appeal[item] * pull
             click = uniform(session_key(who.seed, who.user[n], who.session[n]), who.t[n], CLICK, 0) < expected
             out.expected[n], out.reward[n] = expected, click
             for k in range(bored.shape[1]):
-                bored[n, k] = after(bored[n, k], k == shown, click, world.pace[item], rules.levels)
+                bored[n, k] = after(bored[n, k], k == shown, click, pace[item], rules.levels)

@@ -51,11 +51,12 @@ def begin_users(rows, world, who, state):
 @kernel
 def step_users(action, active, world, who, state, out):
     """One user, one step: toss the coin, take the outcome, look whether that was the end."""
+    now, user, session, t, reward, terminated = state.state, who.user, who.session, who.t, out.reward, out.terminated
+    ends, successor, pay, terminal = world.ends, world.successor, world.reward, world.terminal
     for n in range(len(action)):
         if active[n]:
-            s, a = state.state[n], action[n]
-            life = session_key(who.seed, who.user[n], who.session[n])
-            k = draw(world.ends[s, a], uniform(life, who.t[n], OUTCOME, 0))
-            out.reward[n] = world.reward[s, a, k]
-            state.state[n] = world.successor[s, a, k]
-            out.terminated[n] = world.terminal[state.state[n]]
+            s, a = now[n], action[n]
+            k = draw(ends[s, a], uniform(session_key(who.seed, user[n], session[n]), t[n], OUTCOME, 0))
+            reward[n] = pay[s, a, k]
+            now[n] = successor[s, a, k]
+            terminated[n] = terminal[now[n]]
