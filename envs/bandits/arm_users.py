@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..engine.params import param, rules_of
+from ..engine.params import kernel_type, param, rules_of
 from ..engine.rng import integer, kernel, normal, session_key, uniform
 
 REWARD, DELAY, TYPE = 1, 2, 3                    # purposes of the coins
@@ -56,6 +56,7 @@ class Params:
 Rules = rules_of(Params, gaussian=bool, law=int)            # kind of the reward; place in DELAYS
 
 
+@kernel_type
 class World(NamedTuple):
     """Within a segment the best arm stays the best, unless means drift or arms come and go."""
 
@@ -64,11 +65,13 @@ class World(NamedTuple):
     changes: np.ndarray            # [segments - 1] clocks at which the next segment begins
 
 
+@kernel_type
 class State(NamedTuple):
     clock: np.ndarray              # [N] users that the slot has served
     type: np.ndarray               # [N] of the user
 
 
+@kernel_type
 class Out(NamedTuple):
     reward: np.ndarray             # [N] float32
     expected: np.ndarray           # [N]
@@ -118,31 +121,28 @@ def look(rules, row, now, action):
 
 
 @kernel
-def score_users(action, active, rules, world, state, out):
-    """One user, one arm: its mean at this moment, and what the best arm on offer would have paid more."""
-    moving, own = rules.amplitude > 0.0 or rules.cycle > 0, len(world.table) > 1
+def step_users(action, active, rules, world, who, state, out):
+    """One user, one arm: its mean at this moment and what the best would have paid more, the answer and its delay."""
+    table, top, changes, types, clock = world.table, world.top, world.changes, state.type, state.clock
+    reward, expected, regret, delay = out.reward, out.expected, out.regret, out.delay      # names: a lookup is a count
+    user, session = who.user, who.session                                                  # of references in the loop
+    moving, own = rules.amplitude > 0.0 or rules.cycle > 0, len(table) > 1
     for n in range(len(action)):
-        if active[n]:
-            segment, shop, kind, now = 0, n if own else 0, state.type[n], state.clock[n]
-            for change in world.changes:
-                segment += now >= change
-            if moving:
-                mine, best = look(rules, world.table[shop, segment, kind], now, action[n])
-            else:
-                mine, best = world.table[shop, segment, kind, action[n]], world.top[shop, segment, kind]
-            out.expected[n], out.regret[n] = mine, best - mine
-
-
-@kernel
-def answer_users(action, active, rules, who, state, out):
-    """The coins: what the user answers, and when that becomes known."""
-    for n in range(len(action)):
-        if active[n]:
-            life = session_key(who.seed, who.user[n], who.session[n])
-            if not rules.gaussian:
-                out.reward[n] = uniform(life, 0, REWARD, 0) < out.expected[n]
-            elif on_offer(rules, state.clock[n], action[n]):
-                out.reward[n] = out.expected[n] + rules.noise * normal(life, 0, REWARD, 0)
-            if rules.law > 0:
-                out.delay[n] = draw_delay(rules.law, rules.delay_mean, uniform(life, 0, DELAY, 0))
-            state.clock[n] += 1
+        if not active[n]:
+            continue
+        segment, shop, kind, now = 0, n if own else 0, types[n], clock[n]
+        for change in changes:
+            segment += now >= change
+        if moving:
+            mine, best = look(rules, table[shop, segment, kind], now, action[n])
+        else:
+            mine, best = table[shop, segment, kind, action[n]], top[shop, segment, kind]
+        expected[n], regret[n] = mine, best - mine
+        life = session_key(who.seed, user[n], session[n])
+        if not rules.gaussian:
+            reward[n] = uniform(life, 0, REWARD, 0) < mine
+        elif on_offer(rules, now, action[n]):
+            reward[n] = mine + rules.noise * normal(life, 0, REWARD, 0)
+        if rules.law > 0:
+            delay[n] = draw_delay(rules.law, rules.delay_mean, uniform(life, 0, DELAY, 0))
+        clock[n] += 1

@@ -23,7 +23,7 @@ from gymnasium.spaces import Box, Discrete
 from ..engine.knows import Knows
 from ..engine.params import rules
 from ..engine.vector import VectorEnv
-from .arm_users import DELAYS, Out, Params, Rules, State, World, answer_users, begin_users, score_users
+from .arm_users import DELAYS, Out, Params, Rules, State, World, begin_users, step_users
 
 
 class ArmBandit(VectorEnv):
@@ -95,8 +95,7 @@ class ArmBandit(VectorEnv):
         n, late = self.num_envs, self.rules.law > 0
         out = Out(reward=np.zeros(n, np.float32), expected=np.zeros(n), regret=np.zeros(n),
                   delay=np.zeros(n if late else 0, np.int64))
-        score_users(action, active, self.rules, self.world, self.state, out)
-        answer_users(action, active, self.rules, self.who(), self.state, out)
+        step_users(action, active, self.rules, self.world, self.who(), self.state, out)
         info = {"expected_reward": out.expected, "regret": out.regret} | ({"delay": out.delay} if late else {})
         return out.reward, active.copy(), info
 

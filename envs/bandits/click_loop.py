@@ -21,7 +21,7 @@ from gymnasium.spaces import Box, MultiDiscrete
 
 from ..engine.choice import examination, position_based
 from ..engine.knows import Knows
-from ..engine.params import param
+from ..engine.params import kernel_type, param
 from ..engine.rng import kernel, session_key
 from ..engine.vector import VectorEnv
 
@@ -44,11 +44,13 @@ class Params:
     """Seed of the order of the catalogue."""
 
 
+@kernel_type
 class World(NamedTuple):
     rate: np.ndarray               # [A] click rate of an item that is looked at
     examined: np.ndarray           # [K] probability that a place is looked at
 
 
+@kernel_type
 class Out(NamedTuple):
     response: np.ndarray           # [N, K] int8
     reward: np.ndarray             # [N] float32

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..engine.params import param, rules_of
+from ..engine.params import kernel_type, param, rules_of
 from ..engine.rng import kernel, normal, session_key, uniform
 
 FEATURE, REWARD = 1, 2                           # purposes of the coins
@@ -44,14 +44,17 @@ class Params:
 Rules = rules_of(Params, link=int, law=int, clicks=bool, fresh=bool)         # link and law: places in the tuples above
 
 
+@kernel_type
 class World(NamedTuple):
     weights: np.ndarray            # [A, D or D + 1], [1, D] for fresh candidates
 
 
+@kernel_type
 class State(NamedTuple):
     x: np.ndarray                  # [N, m, D] float32 features of m candidates, or m = 1 for a user's own
 
 
+@kernel_type
 class Out(NamedTuple):
     reward: np.ndarray             # [N] float32
     expected: np.ndarray           # [N]
@@ -88,13 +91,14 @@ def draw_features(key, slot, law, out):
 @kernel
 def begin_users(rows, rules, who, state):
     """Who arrives: a user's own features are the world's in every session, fresh candidates are coins of a session."""
+    x = state.x
     for n in rows:
         if rules.fresh:
             key = session_key(who.seed, who.user[n], who.session[n])
         else:
             key = session_key(rules.world_seed, who.user[n], 0)
-        for slot in range(state.x.shape[1]):
-            draw_features(key, slot, rules.law, state.x[n, slot])
+        for slot in range(x.shape[1]):
+            draw_features(key, slot, rules.law, x[n, slot])
 
 
 @kernel

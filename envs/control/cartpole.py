@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
-from ..engine.params import param
+from ..engine.params import kernel_type, param
 from ..engine.rng import kernel, session_key, uniform
 from ..engine.vector import VectorEnv
 
@@ -40,10 +40,12 @@ class Params:
     """Steps after which a session is truncated."""
 
 
+@kernel_type
 class State(NamedTuple):
     body: np.ndarray               # [N, 4] as observed, in float64
 
 
+@kernel_type
 class Out(NamedTuple):
     reward: np.ndarray             # [N] float32
     terminated: np.ndarray         # [N] bool
@@ -61,7 +63,7 @@ def begin_users(rows, who, state):
 @kernel
 def step_users(action, active, state, out):
     """Push, accelerate, move by the old speeds, then change the speeds."""
-    body = state.body
+    body, reward, terminated = state.body, out.reward, out.terminated
     for n in range(len(action)):
         if not active[n]:
             continue
@@ -75,7 +77,7 @@ def step_users(action, active, state, out):
         body[n, 0], body[n, 2] = x, angle
         body[n, 1] = speed + STEP * (push - LEVER * turning * cosine)
         body[n, 3] = turn + STEP * turning
-        out.reward[n], out.terminated[n] = 1.0, abs(x) > FAR or abs(angle) > TILT
+        reward[n], terminated[n] = 1.0, abs(x) > FAR or abs(angle) > TILT
 
 
 class CartPole(VectorEnv):

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.spaces import Box
 
-from ..engine.params import param, rules, rules_of
+from ..engine.params import kernel_type, param, rules, rules_of
 from ..engine.rng import kernel, session_key, uniform
 from ..engine.vector import VectorEnv
 
@@ -40,6 +40,7 @@ class Params:
 Rules = rules_of(Params)
 
 
+@kernel_type
 class State(NamedTuple):
     angle: np.ndarray              # [N] θ in [−π, π)
     seen: np.ndarray               # [N, 3] cos θ, sin θ, θ̇

@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..engine.params import kernel_type
 from ..engine.rng import kernel
 
 
+@kernel_type
 class Posterior(NamedTuple):
     """Of the users, or of the items."""
 
@@ -24,6 +26,7 @@ class Posterior(NamedTuple):
     cov: np.ndarray                # [·, 1 + d, 1 + d]
 
 
+@kernel_type
 class Groups(NamedTuple):
     """The rows of every user, or of every item."""
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..engine.params import param, rules_of
+from ..engine.params import kernel_type, param, rules_of
 from ..engine.rng import combine, kernel, mix, normal, session_key, uniform
 
 LIKE, TASTE = 1, 2                                # purposes of the coins
@@ -30,12 +30,14 @@ class Params:
 Rules = rules_of(Params)
 
 
+@kernel_type
 class Catalogue(NamedTuple):
     mu: float                      # logit of the base rate
     taste: np.ndarray              # [A, 1 + d] effect of an item, then its taste dimensions
     feature: np.ndarray            # [A, D] float32
 
 
+@kernel_type
 class Prior(NamedTuple):
     """What the log says of the persons behind n users; ``root @ root.T`` is the covariance."""
 
@@ -43,12 +45,14 @@ class Prior(NamedTuple):
     root: np.ndarray               # [n, 1 + d, 1 + d] Cholesky factors
 
 
+@kernel_type
 class State(NamedTuple):
     taste: np.ndarray              # [N, 1 + d]
     allowed: np.ndarray            # [N, A] bool not yet seen
     history: np.ndarray            # [N, 2D + 1 + L·D] float32, as observed
 
 
+@kernel_type
 class Out(NamedTuple):
     reward: np.ndarray             # [N] float32
     expected: np.ndarray           # [N]

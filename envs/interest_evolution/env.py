@@ -22,23 +22,20 @@ import numpy as np
 from gymnasium.spaces import Box, Dict
 
 from ..engine.params import rules
+from ..engine.rng import kernel
 from ..engine.slates import SlateView
 from ..engine.vector import VectorEnv
-from .user import (
-    CHOICES,
-    FLOOR,
-    Out,
-    Params,
-    Rules,
-    State,
-    World,
-    begin_users,
-    qualities_of,
-    show_topics,
-    step_users,
-)
+from .user import CHOICES, FLOOR, Out, Params, Rules, State, World, begin_users, qualities_of, step_users
 
 HALF = 5.0                                       # counts n are shown as n / (n + HALF)
+
+
+@kernel
+def show_topics(topic, out):
+    """One-hot topics of the candidates into zeros ``out [N, m, T ...]``."""
+    for n in range(len(topic)):
+        for j in range(topic.shape[1]):
+            out[n, j, topic[n, j]] = 1.0
 
 
 class InterestEvolution(VectorEnv):

@@ -15,7 +15,7 @@ from ..engine.choice import (
     proportional_cascade,
     take,
 )
-from ..engine.params import param, rules_of
+from ..engine.params import kernel_type, param, rules_of
 from ..engine.rng import integer, kernel, normal, session_key, uniform
 from ..engine.slates import VIEWS
 
@@ -71,10 +71,12 @@ class Params:
 Rules = rules_of(Params, clicks=bool, choice=int)        # whether clicks are the reward; the place in CHOICES
 
 
+@kernel_type
 class World(NamedTuple):
     mean_quality: np.ndarray       # [T]
 
 
+@kernel_type
 class State(NamedTuple):
     topic: np.ndarray              # [N, m] of the candidates
     interest: np.ndarray           # [N, T]
@@ -83,6 +85,7 @@ class State(NamedTuple):
     counts: np.ndarray             # [N, 2 T] float32 clicks and skips, [N, 0] where they are not observed
 
 
+@kernel_type
 class Out(NamedTuple):
     response: np.ndarray           # [N, K] int8
     reward: np.ndarray             # [N] float32
@@ -190,11 +193,3 @@ def step_users(slate, active, rules, world, who, state, out):
         out.terminated[n] = budget[n] <= 0.0
         if rules.resample:
             draw_topics(life, t + 1, topics, topic[n])
-
-
-@kernel
-def show_topics(topic, out):
-    """One-hot topics of the candidates into zeros ``out [N, m, T ...]``."""
-    for n in range(len(topic)):
-        for j in range(topic.shape[1]):
-            out[n, j, topic[n, j]] = 1.0

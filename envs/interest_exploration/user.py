@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..engine.choice import multinomial_logit, take
-from ..engine.params import param, rules_of
+from ..engine.params import kernel_type, param, rules_of
 from ..engine.rng import kernel, normal, session_key, uniform
 from ..engine.slates import VIEWS
 
@@ -51,6 +51,7 @@ class Params:
 Rules = rules_of(Params)
 
 
+@kernel_type
 class World(NamedTuple):
     type_shares: np.ndarray        # [G]
     affinity_means: np.ndarray     # [G, T] of the logarithms
@@ -58,6 +59,7 @@ class World(NamedTuple):
     quality_means: np.ndarray      # [T] of the logarithms
 
 
+@kernel_type
 class State(NamedTuple):
     kind: np.ndarray               # [N] type
     affinity: np.ndarray           # [N, T]
@@ -66,6 +68,7 @@ class State(NamedTuple):
     shown: np.ndarray              # [N, m, T + 1] float32 candidates as they are seen: group one-hot and quality
 
 
+@kernel_type
 class Out(NamedTuple):
     response: np.ndarray           # [N, K] int8
     reward: np.ndarray             # [N] float32

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..engine.params import param, rules_of
+from ..engine.params import kernel_type, param, rules_of
 from ..engine.rng import kernel, normal, session_key, uniform
 
 INTEREST, BELIEF, CLICK = 1, 2, 3                # purposes of the coins
@@ -52,6 +52,7 @@ class Params:
 Rules = rules_of(Params)
 
 
+@kernel_type
 class World(NamedTuple):
     """The catalogue."""
 
@@ -60,12 +61,14 @@ class World(NamedTuple):
     pace: np.ndarray               # [A] boredom that a click adds
 
 
+@kernel_type
 class State(NamedTuple):
     interest: np.ndarray           # [N, T]
     belief: np.ndarray             # [N, T] what the shop believes of it
     bored: np.ndarray              # [N, T] 0 … levels
 
 
+@kernel_type
 class Out(NamedTuple):
     reward: np.ndarray             # [N] float32
     expected: np.ndarray           # [N]
@@ -95,13 +98,13 @@ def begin_users(rows, rules, who, state):
 @kernel
 def step_users(action, active, rules, world, who, state, out):
     """One user, one item: the pull of its topic, a click or none, boredom."""
-    interest, bored = state.interest, state.bored
+    interest, bored, topic, appeal, pace = state.interest, state.bored, world.topic, world.appeal, world.pace
     for n in range(len(action)):
         if active[n]:
-            item, shown = action[n], world.topic[action[n]]
+            item, shown = action[n], topic[action[n]]
             pull = 1.0 - rules.pull_lost * bored[n, shown] / rules.levels
-            expected = interest[n, shown] * world.appeal[item] * pull
+            expected = interest[n, shown] * appeal[item] * pull
             click = uniform(session_key(who.seed, who.user[n], who.session[n]), who.t[n], CLICK, 0) < expected
             out.expected[n], out.reward[n] = expected, click
             for k in range(bored.shape[1]):
-                bored[n, k] = after(bored[n, k], k == shown, click, world.pace[item], rules.levels)
+                bored[n, k] = after(bored[n, k], k == shown, click, pace[item], rules.levels)

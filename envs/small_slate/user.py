@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..engine.choice import NOTHING, multinomial_proportional, take
-from ..engine.params import param, rules_of
+from ..engine.params import kernel_type, param, rules_of
 from ..engine.rng import integer, kernel, session_key, uniform
 
 START, CHOICE, MOVE, STAY = 1, 2, 3, 4           # purposes of the coins
@@ -45,6 +45,7 @@ class Params:
 Rules = rules_of(Params, levels=int)             # L
 
 
+@kernel_type
 class World(NamedTuple):
     weight: np.ndarray             # [S, N] of an item in a state, S = L^T
     topic: np.ndarray              # [N]
@@ -52,10 +53,12 @@ class World(NamedTuple):
     stay: np.ndarray               # [T + 1], the last after taking nothing
 
 
+@kernel_type
 class State(NamedTuple):
     state: np.ndarray              # [N] number of the interests, Σ level_k L^k
 
 
+@kernel_type
 class Out(NamedTuple):
     response: np.ndarray           # [N, K] int8
     reward: np.ndarray             # [N] float32

@@ -12,19 +12,17 @@ learned, are known (`envs.engine.solver`).  One session walks through the table,
 """
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
 from ..engine.knows import Exact, Knows
 from ..engine.params import param
-from ..engine.rng import kernel, session_key, uniform
 from ..engine.solver import TabularMDP, backward_induction, evaluate
 from ..engine.vector import VectorEnv
 from . import problems
+from .user import Out, State, World, begin_users, step_users
 
-START, OUTCOME = 1, 2                            # purposes of the coins
 ON_A_MAP = ("grid", "frozen_lake", "cliff")      # problems whose states are cells
 HORIZONS = {"grid": 500, "frozen_lake": 100, "cliff": 500, "boredom": 100, "churn": 200}
 
@@ -59,55 +57,6 @@ def cumulative(chance) -> np.ndarray:
     """Upper ends of the outcomes' shares of [0, 1) ``[…, K]``; exactly 1 from the last possible outcome on."""
     after = np.cumsum(chance[..., ::-1], axis=-1)[..., ::-1] - chance
     return np.where(after > 1e-15, np.cumsum(chance, axis=-1), 1.0)
-
-
-class World(NamedTuple):
-    """The table of `TabularMDP`, its chances as shares of [0, 1)."""
-
-    first: np.ndarray              # [S] upper ends of the shares of the first state
-    ends: np.ndarray               # [S, A, K] of the outcomes
-    successor: np.ndarray          # [S, A, K]
-    reward: np.ndarray             # [S, A, K]
-    terminal: np.ndarray           # [S] bool
-
-
-class State(NamedTuple):
-    state: np.ndarray              # [N]
-
-
-class Out(NamedTuple):
-    reward: np.ndarray             # [N] float32
-    terminated: np.ndarray         # [N] bool
-
-
-@kernel
-def draw(ends, coin):
-    """The outcome whose share of [0, 1) the coin lies in."""
-    k = 0
-    while coin >= ends[k]:
-        k += 1
-    return k
-
-
-@kernel
-def begin_users(rows, world, who, state):
-    """A session starts: one coin."""
-    for n in rows:
-        life = session_key(who.seed, who.user[n], who.session[n])
-        state.state[n] = draw(world.first, uniform(life, 0, START, 0))
-
-
-@kernel
-def step_users(action, active, world, who, state, out):
-    """One user, one step: toss the coin, take the outcome, look whether that was the end."""
-    for n in range(len(action)):
-        if active[n]:
-            s, a = state.state[n], action[n]
-            life = session_key(who.seed, who.user[n], who.session[n])
-            k = draw(world.ends[s, a], uniform(life, who.t[n], OUTCOME, 0))
-            out.reward[n] = world.reward[s, a, k]
-            state.state[n] = world.successor[s, a, k]
-            out.terminated[n] = world.terminal[state.state[n]]
 
 
 class Tabular(VectorEnv):
