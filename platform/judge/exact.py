@@ -15,13 +15,13 @@ def gap(env, algorithm: Algorithm) -> dict[str, float]:
 
     Q* is that of the learner's own discount.  Empty for learners that have no action values or no fixed point.
     """
-    gamma = getattr(algorithm.config, "gamma", None)
-    if gamma is None or not hasattr(algorithm, "action_values"):
+    values = algorithm.action_values(env.encode(np.arange(len(env.mdp.start))))
+    if algorithm.gamma is None or values is None:
         return {}
-    best, live = answers(env, gamma)
+    best, live = answers(env, algorithm.gamma)
     if best is None:
         return {}
-    wrong = np.abs(algorithm.action_values(env.encode(np.arange(len(live)))) - best)[live]
+    wrong = np.abs(values - best)[live]
     return {"train/q_gap": float(wrong.max()), "train/q_gap_mean": float(wrong.mean())}
 
 
@@ -47,9 +47,8 @@ def reachable(mdp: solver.TabularMDP) -> np.ndarray:
 
 def learnt_map(env, algorithm: Any) -> dict[str, Any] | None:
     """What a learner makes of every cell of a GridWorld, for the report's picture; None where there is no map."""
-    if not has_map(env):
-        return None
-    return grid_map(env, algorithm.action_values(env.encode(np.arange(len(env.mdp.start)))))
+    values = algorithm.action_values(env.encode(np.arange(len(env.mdp.start)))) if has_map(env) else None
+    return None if values is None else grid_map(env, values)
 
 
 def optimal_map(env) -> dict[str, Any] | None:

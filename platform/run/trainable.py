@@ -155,7 +155,7 @@ class Race(tune.Trainable):
         trial, start = self.trial, time.monotonic()
         result = {"trial": trial["label"], "kind": trial["kind"], "seed": trial["seed_number"], **self.side.step()}
         done = result["env_steps"] >= trial["budget"]
-        if done and isinstance(self.side, Ours) and hasattr(self.side.algorithm, "action_values"):
+        if done and isinstance(self.side, Ours) and self.side.algorithm:
             result["map"] = exact.learnt_map(self.side.one, self.side.policy)
         if done and self.side.tally:
             result |= {"curve": self.side.tally.curve, "shown": self.side.tally.shown.tolist()}
