@@ -31,6 +31,16 @@ def check_params(cls, given: dict):
     return cls(**given)
 
 
+def kernel_type(cls):
+    """A NamedTuple that kernels take whole: its name becomes ``module.Name``.
+
+    Numba's dispatcher knows a NamedTuple by its name and its fields.  Where two models have one that looks alike, every
+    call of the second would take the slow way in: 0.2 ms instead of 2 µs.
+    """
+    cls.__name__ = f"{cls.__module__}.{cls.__name__}"
+    return cls
+
+
 def rules_of(cls, **more: type) -> Any:
     """The type ``Rules`` of a model: a NamedTuple of the numbers (int, float, bool) of its parameter dataclass ``cls``.
 
@@ -44,7 +54,7 @@ def rules_of(cls, **more: type) -> Any:
     made: Any = collections.namedtuple("Rules", [*numbers, *more], module=cls.__module__)      # type: ignore[misc]
     made.__doc__ = f"The numbers that the kernels of `{cls.__module__}` read."
     made.__annotations__ = numbers | more
-    return made
+    return kernel_type(made)
 
 
 def rules(cls, params, **more):
