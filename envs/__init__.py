@@ -65,8 +65,8 @@ def register_all():
 
     for name, (model, params) in MODELS.items():
         if name not in gym.registry:
-            gym.register(name, entry_point="envs.engine.vector:make_scalar",
-                         vector_entry_point="envs.engine.vector:make_vector", kwargs={"model": model, **params})
+            gym.register(name, entry_point="envs.engine.single:make_scalar",
+                         vector_entry_point="envs.engine.single:make_vector", kwargs={"model": model, **params})
 
 
 register_all()

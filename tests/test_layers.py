@@ -263,6 +263,38 @@ def test_errors_are_not_swallowed(path):
     assert not broad
 
 
+# Until every model has its state in a NamedTuple.
+NOT_YET = ("envs/bandits/", "envs/control/", "envs/fitted/", "envs/interest_evolution/", "envs/interest_exploration/",
+           "envs/sessions/", "envs/small_slate/", "envs/tabular/")
+MODELS = [path for path in FILES if name(path).startswith("envs/") and not name(path).startswith(NOT_YET)]
+
+
+def long_calls(tree: ast.Module) -> list[str]:
+    """Compiled functions with more than eight arguments."""
+    return [f"{f.lineno} {f.name}" for f in functions(tree) if "kernel" in map(ast.unparse, f.decorator_list)
+            and len(f.args.args) > 8]
+
+
+@pytest.mark.parametrize("path", MODELS, ids=name)
+def test_kernels_take_named_tuples_whole(path):
+    """What belongs together is handed over together, by name: no long lists of arrays, no order of a dict."""
+    text = path.read_text()
+    assert not long_calls(ast.parse(text)) and "*self.state" not in text and "self.state[" not in text
+
+
+def test_a_kernel_of_many_arguments_would_be_found():
+    assert long_calls(ast.parse("@kernel\ndef f(a, b, c, d, e, f, g, h, i):\n    pass")) == ["2 f"]
+    assert not long_calls(ast.parse("def f(a, b, c, d, e, f, g, h, i):\n    pass"))
+
+
+def test_no_model_imports_another_model():
+    """What two user models share is a file of the engine; users are fitted to logs, a small slate is a table too."""
+    folder = {path: path.parent.name for path in FILES if path.parent.parent == ROOT / "envs"}
+    crossed = {(folder[path], folder[to]) for path, found in arrows().items() for to in found
+               if path in folder and to in folder and folder[path] != folder[to] and folder[to] != "engine"}
+    assert crossed <= {("fitted", "logs"), ("small_slate", "tabular")}
+
+
 def test_nothing_acts_on_import_except_the_registration():
     """No file of the leaves calls anything at module level but definitions (and envs registers its ids)."""
     found = {}

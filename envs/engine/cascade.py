@@ -17,9 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .params import kernel_type
 from .rng import kernel, uniform
 
 
+@kernel_type
 class Out(NamedTuple):
     """What a step tells of users who read a slate."""
 
@@ -38,11 +40,11 @@ def nothing_yet(slate) -> Out:
 
 
 @kernel
-def pass_over_repeats(slate, pulls):
-    """An item that stands twice in ``slate [K]`` is passed over the second time: its ``pulls [K]`` become 0."""
-    for j in range(len(slate)):
+def pass_over_repeats(n, slate, pulls):
+    """An item that stands twice in the slate of user n is passed over the second time: its ``pulls [K]`` become 0."""
+    for j in range(len(pulls)):
         for i in range(j):
-            if slate[i] == slate[j]:
+            if slate[n, i] == slate[n, j]:
                 pulls[j] = 0.0
 
 

@@ -13,8 +13,7 @@ A user model subclasses `VectorEnv` and writes only what is particular to it (de
 | ``_clock()``             | (time ``[N]`` int64, limit or 0), what truncates: steps and ``horizon`` unless overridden |
 | ``_oracle()``            | the action ``[N, …]`` of the best policy that knows the hidden state, or None |
 """
-import importlib
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -22,7 +21,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from .actions import valid_actions
-from .clock import arrive, tick
+from .clock import Places, Who, arrive, tick
 from .knows import Knows
 from .params import check_params
 
@@ -30,15 +29,6 @@ SPLIT_SIZE = 2**29                 # users of each split: training, validation a
 SPLITS = {"train": 0, "validation": SPLIT_SIZE, "test": 2 * SPLIT_SIZE}      # first user of each split
 
 _LIFE = ("user", "visits", "session", "t", "done")        # the state every model has
-
-
-class Who(NamedTuple):
-    """Whose step it is: what the coins of a kernel are hashed from."""
-
-    seed: int | None               # of the reset
-    user: np.ndarray               # [N] user ids
-    session: np.ndarray            # [N] number of the session
-    t: np.ndarray                  # [N] step of the session
 
 
 class VectorEnv(gym.vector.VectorEnv):
@@ -70,10 +60,10 @@ class VectorEnv(gym.vector.VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
         sizes = np.atleast_1d(getattr(self.single_action_space, "n", getattr(self.single_action_space, "nvec", 0)))
         self._choices = int(sizes.min())                  # actions to choose from; 0: a control, not a choice
-        self.first_user, self.population = first_user, population
         self._rows = np.arange(num_envs, dtype=np.int64)  # every user
         self._slots = slot0 + self._rows
-        self._stride = num_envs if stride is None else stride
+        stride = num_envs if stride is None else stride
+        self._places = Places(self._slots, int(stride), int(first_user), int(population))
         self._chosen: np.ndarray | None = None            # users named by reset(options={"users": …})
         self.seed: int | None = None                      # of the coins; the world has params.world_seed
         self.user, self.visits, self.session, self.t = (np.zeros(num_envs, np.int64) for _ in range(4))
@@ -184,8 +174,7 @@ class VectorEnv(gym.vector.VectorEnv):
 
     # inside -------------------------------------------------------------------------------------------------------
     def _start(self, rows):
-        arrive(rows, self._slots, self._stride, self.first_user, self.population, self.visits, self.user, self.session,
-               self.t, self.done)
+        arrive(rows, self._places, self.visits, self.who(), self.done)
         if self._chosen is not None:                      # the same user comes back for another session
             self.user[rows], self.session[rows] = self._chosen[rows], self.visits[rows]
         self._begin(rows)
@@ -195,27 +184,6 @@ class VectorEnv(gym.vector.VectorEnv):
             info["action_mask"] = mask
         info["user"] = self.user.copy()
         return info
-
-
-class ScalarView(gym.Env):
-    """One user of a `VectorEnv` behind Gymnasium's single interface: a view with N = 1, no second implementation."""
-
-    def __init__(self, batch: VectorEnv):
-        self.batch = batch
-        self.observation_space, self.action_space = batch.single_observation_space, batch.single_action_space
-        self.metadata, self.render_mode = {"render_modes": []}, batch.render_mode
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        options = {key: np.atleast_1d(value) for key, value in (options or {}).items()}
-        obs, info = self.batch.reset(seed=seed, options=options)
-        return _first(obs), _first(info)
-
-    def step(self, action):
-        if self.batch._choices and not self.action_space.contains(action):    # a control is clipped, as in a batch
-            raise ValueError(f"action {action!r} is not in {self.action_space}")
-        obs, reward, terminated, truncated, info = self.batch.step(np.asarray(action)[None])
-        return _first(obs), float(reward[0]), bool(terminated[0]), bool(truncated[0]), _first(info)
 
 
 def _keep_freed_memory(numbers: int) -> None:
@@ -229,23 +197,3 @@ def _keep_freed_memory(numbers: int) -> None:
 def _named(state) -> dict[str, np.ndarray]:
     """The arrays of a state by name."""
     return state if isinstance(state, dict) else state._asdict() if state else {}
-
-
-def _first(tree):
-    """Row 0 of an array or of a dict of arrays."""
-    return {key: _first(value) for key, value in tree.items()} if isinstance(tree, dict) else tree[0]
-
-
-def _model(path: str) -> type[VectorEnv]:
-    module, name = path.split(":")
-    return getattr(importlib.import_module(module), name)
-
-
-def make_vector(model: str, num_envs: int = 1, **kwargs) -> VectorEnv:
-    """The ``vector_entry_point`` of every id: ``model`` is the class's path, ``module:Class``."""
-    return _model(model)(num_envs, **kwargs)
-
-
-def make_scalar(model: str, **kwargs) -> ScalarView:
-    """The ``entry_point`` of every id."""
-    return ScalarView(_model(model)(1, **{"autoreset": "disabled"} | kwargs))

@@ -12,10 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..engine.cascade import best_shelf, best_slate
+from ..engine.params import kernel_type
 from ..engine.rng import kernel
 from .user import attraction, end_of_visit
 
 
+@kernel_type
 class User(NamedTuple):
     """One user in one state."""
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..engine.cascade import click_probability, pass_over_repeats, read_slate
-from ..engine.params import param, rules_of
+from ..engine.params import kernel_type, param, rules_of
 from ..engine.rng import integer, kernel, normal, session_key, uniform
 
 TYPE, TASTE, CLICK, PLEASED, LEAVE, RETURN, MOOD = range(1, 8)               # purposes of the coins
@@ -64,6 +64,7 @@ class Params:
 Rules = rules_of(Params)
 
 
+@kernel_type
 class World(NamedTuple):
     """The catalogue."""
 
@@ -72,6 +73,7 @@ class World(NamedTuple):
     quality: np.ndarray            # [A]
 
 
+@kernel_type
 class State(NamedTuple):
     """What changes of a user, and who it is."""
 
@@ -120,25 +122,26 @@ def begin_users(rows, rules, who, state):
 
 @kernel
 def score_slate(rules, world, slate, kind, likes_it, bored, pulls):
-    """Attraction of every position of ``slate [K]`` for one user into ``pulls [K]``."""
+    """Attraction of every position of one user's ``slate [K]`` into ``pulls [K]``."""
+    topic, appeal = world.topic, world.appeal
     for j in range(len(slate)):
-        about = world.topic[slate[j]]
-        pulls[j] = attraction(rules, world.appeal[slate[j]], kind, about, likes_it[about], bored[about])
-    pass_over_repeats(slate, pulls)
+        about = topic[slate[j]]
+        pulls[j] = attraction(rules, appeal[slate[j]], kind, about, likes_it[about], bored[about])
 
 
 @kernel
 def step_users(slate, active, rules, world, who, state, out):
     """One user, one slate: score, read and click, get bored, be pleased or annoyed, stay or leave."""
     topic, quality = world.topic, world.quality
-    bored, satisfaction = state.bored, state.satisfaction
+    kind, likes_it, bored, satisfaction = state.kind, state.likes_it, state.bored, state.satisfaction
     places = slate.shape[1]
     pulls = np.empty(places)
     for n in range(len(slate)):
         if not active[n]:
             continue
         life, t = session_key(who.seed, who.user[n], who.session[n]), who.t[n]
-        score_slate(rules, world, slate[n], state.kind[n], state.likes_it[n], bored[n], pulls)
+        score_slate(rules, world, slate[n], kind[n], likes_it[n], bored[n], pulls)
+        pass_over_repeats(n, slate, pulls)
         out.expected[n] = click_probability(pulls, rules.patience)
         place = read_slate(pulls, rules.patience, life, t, CLICK)
         for j in range(place):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..engine.cascade import pass_over_repeats, read_slate
-from ..engine.params import param, rules_of
+from ..engine.params import kernel_type, param, rules_of
 from ..engine.rng import integer, kernel, session_key, uniform
 
 TYPE, CLICK, PLEASED, LEAVE, RETURN = 1, 3, 4, 5, 6                          # purposes of the coins
@@ -58,6 +58,7 @@ class Params:
 Rules = rules_of(Params, types=int)
 
 
+@kernel_type
 class World(NamedTuple):
     """The catalogue, and how readily the types come back."""
 
@@ -67,6 +68,7 @@ class World(NamedTuple):
     bases: np.ndarray              # [G] `Params.return_base`
 
 
+@kernel_type
 class State(NamedTuple):
     """What changes of a user, and its type."""
 
@@ -123,14 +125,8 @@ def days_until_return(r, p, coin):
 
 
 @kernel
-def pleased(r, quality, satisfaction, coin):
-    """Satisfaction after a click on ``quality``."""
-    return min(r.satisfactions, max(0, satisfaction + int(coin < quality) - int(coin < -quality)))
-
-
-@kernel
 def expected_reward(r, base, pulls, quality, slate, satisfaction, step):
-    """E[reward] of showing a slate of attractions ``pulls [K]``: exact, over clicks, satisfaction and days."""
+    """E[reward] of a slate of attractions ``pulls [K]``: exact, over clicks, satisfaction and days."""
     back, reading = np.zeros(3), 1.0                                         # bonus expected at s - 1, s, s + 1
     if r.return_weight != 0.0:
         for move in range(3):
@@ -159,13 +155,13 @@ def step_users(slate, active, rules, world, who, state, out):
         base, s, step = world.bases[state.kind[n]], state.satisfaction[n], state.step[n]
         for j in range(places):
             pulls[j] = attraction(rules, state.kind[n], world.topic[slate[n, j]], world.appeal[slate[n, j]])
-        pass_over_repeats(slate[n], pulls)
+        pass_over_repeats(n, slate, pulls)
         out.expected[n] = expected_reward(rules, base, pulls, world.quality, slate[n], s, step)
         place, coin, liked = read_slate(pulls, rules.patience, life, t, CLICK), uniform(life, t, PLEASED, 0), 0.0
         if place < places:
             liked = world.quality[slate[n, place]]
             out.response[n, place], out.reward[n] = 1, rules.click_weight
-            s = pleased(rules, liked, s, coin)
+            s = min(rules.satisfactions, max(0, s + int(coin < liked) - int(coin < -liked)))
             state.clicks[n] += 1
         elif coin < rules.annoyance:
             s = max(0, s - 1)

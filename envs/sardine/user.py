@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..engine.params import param
+from ..engine.params import kernel_type, param, rules_of
 from ..engine.rng import integer, kernel, session_key, uniform
+from .clicks import click, score
+from .memory import be_influenced, get_bored, recall, remember
 
 TOPICS, INTEREST, FIRST_SLATE, FIRST_CLICK, CLICK = range(1, 6)              # purposes of the coins
 FEWEST, MOST = 3, 5                                                          # topics a user is interested in
-CERTAIN = 37.0                                   # σ(±37) is 1 or below the finest coin (2^-53) in double precision
 
 
 @dataclass(frozen=True)
@@ -72,34 +73,40 @@ class Params:
     """Seed of the catalogue and of who the users are."""
 
 
-class Rules(NamedTuple):
-    """The numbers of `Params` that the kernels read."""
-
-    offset: float
-    slope: float
-    relevant_above: float
-    attraction: float
-    diversity_threshold: int
-    diversity_penalty: float
-    interest_kept: float
-    boredom_threshold: int
-    boredom_steps: int
-    bored_relevance: float
-    compat: bool
-    absent: bool
-    world_seed: int
-    longest: float                 # length of the longest embedding
+Rules = rules_of(Params, absent=bool, longest=float)     # boredom == "absent"; length of the longest embedding
 
 
-@kernel
-def relevance(r, match):
-    """Relevance in [0, 1] of an item with this ``match`` x."""
-    if r.relevant_above >= 0.0:
-        return 1.0 if match > r.relevant_above else 0.0
-    z = r.slope * (match - r.offset)
-    if abs(z) > CERTAIN:
-        return 1.0 if z > 0.0 else 0.0
-    return 1.0 / (1.0 + np.exp(-z))
+@kernel_type
+class World(NamedTuple):
+    """The catalogue: item i speaks of the topics ``about[i]``, its main topic first, with the weights ``value[i]``."""
+
+    about: np.ndarray              # [A, most topics of an item] int32
+    value: np.ndarray              # [A, most topics of an item]
+    examined: np.ndarray           # [K] probability that a place is looked at
+
+
+@kernel_type
+class State(NamedTuple):
+    """What changes of a user."""
+
+    interest: np.ndarray           # [N, T] u
+    bored: np.ndarray              # [N, T] int32 steps that the topic still bores
+    count: np.ndarray              # type: ignore[assignment]  # [N, T] int32 remembered clicks
+    queue: np.ndarray              # [N, memory, 2] int32 their (topic, step), a ring …
+    ring: np.ndarray               # [N, 2] int32 … of which these are (first, length)
+    shown: np.ndarray              # [N, K] the last slate (``published``)
+    clicks: np.ndarray             # [N, K] int8 what was clicked of it
+    past: np.ndarray               # [N, h, 2 T] float32 topics shown, topics clicked, over K (``history``)
+
+
+@kernel_type
+class Out(NamedTuple):
+    """What a step tells."""
+
+    response: np.ndarray           # [N, K] int8
+    reward: np.ndarray             # [N] float32
+    expected: np.ndarray           # [N]
+    absent: np.ndarray             # [N] bool, some topic bored the user when the slate came
 
 
 @kernel
@@ -114,141 +121,54 @@ def feel(r, n, interest, bored, felt):
 
 
 @kernel
-def strength(r, n, slate, about, boring):
-    """What every relevance is multiplied by: α, weakened for a dull slate and a bored user."""
-    worth = r.attraction
-    for _ in range(boring):
-        worth *= r.bored_relevance
-    if r.diversity_penalty > 1.0:
-        for j in range(slate.shape[1]):
-            alike = 0
-            for i in range(slate.shape[1]):
-                alike += about[slate[n, i], 0] == about[slate[n, j], 0]
-            if alike >= r.diversity_threshold:
-                return worth / r.diversity_penalty
-    return worth
-
-
-@kernel
-def click(r, n, slate, felt, boring, about, value, examined, life, t, purpose, clicks):
-    """Score and choose: independent clicks into ``clicks[n]``; returns the expected number of clicks."""
-    expected, worth = 0.0, strength(r, n, slate, about, boring)
-    for j in range(slate.shape[1]):
-        match, item = 0.0, slate[n, j]
-        for k in range(about.shape[1]):
-            match += value[item, k] * felt[about[item, k]]
-        probability = worth * relevance(r, match / r.longest) * examined[j]
-        expected += probability
-        clicks[n, j] = probability > 0.0 and uniform(life, t, purpose, j) < probability
-    return expected
-
-
-@kernel
-def get_bored(r, n, slate, clicks, about, t, bored, count, queue, ring):
-    """Remember the clicks of step ``t``, forget what is W steps old, and count down or start boredom."""
-    places, first, length = queue.shape[1], ring[n, 0], ring[n, 1]
-    for j in range(slate.shape[1]):
-        if clicks[n, j]:
-            if length == places:                                             # full: the oldest click makes room
-                count[n, queue[n, first, 0]] -= 1
-                first, length = (first + 1) % places, length - 1
-            place, main = (first + length) % places, about[slate[n, j], 0]
-            queue[n, place, 0], queue[n, place, 1] = main, t
-            count[n, main] += 1
-            length += 1
-    while length > 0 and queue[n, first, 1] < t + 1 - r.boredom_steps:
-        count[n, queue[n, first, 0]] -= 1
-        first, length = (first + 1) % places, length - 1
-    ring[n, 0], ring[n, 1] = first, length
-    for k in range(count.shape[1]):
-        left = max(0, bored[n, k] - 1)
-        bored[n, k] = r.boredom_steps if left == 0 and count[n, k] >= r.boredom_threshold else left
-
-
-@kernel
-def be_influenced(r, n, slate, clicks, about, value, interest):
-    """Interest moves towards the mean embedding of what was clicked."""
-    topics, total = interest.shape[1], 0
-    for j in range(slate.shape[1]):
-        total += clicks[n, j]
-    if total == 0:
-        return
-    v, length = np.zeros(topics), 0.0
-    for j in range(slate.shape[1]):
-        if clicks[n, j]:
-            for k in range(about.shape[1]):
-                v[about[slate[n, j], k]] += value[slate[n, j], k] / total
-    if r.compat:
-        v[:] = v.mean()
-    for k in range(topics):
-        interest[n, k] = r.interest_kept * interest[n, k] + (1.0 - r.interest_kept) * v[k]
-        length += interest[n, k] ** 2
-    for k in range(topics):
-        interest[n, k] /= np.sqrt(length)
-
-
-@kernel
-def recall(n, slate, clicks, about, past):
-    """The topics shown and clicked become the newest row of the history ``past [N, h, 2 T]``."""
-    places, topics = slate.shape[1], past.shape[2] // 2
-    for row in range(past.shape[1] - 1, 0, -1):
-        past[n, row] = past[n, row - 1]
-    past[n, 0] = 0.0
-    for j in range(places):
-        past[n, 0, about[slate[n, j], 0]] += np.float32(1.0 / places)
-        past[n, 0, topics + about[slate[n, j], 0]] += np.float32(clicks[n, j] / places)
-
-
-@kernel
 def meet(r, n, user, interest):
-    """Who the user is: interest in 3 to 5 topics, a vector of length 1."""
-    who, topics, liked, attempt = session_key(r.world_seed, user[n], 0), interest.shape[1], 0, 0
+    """Who user n is: interest in 3 to 5 topics, a vector of length 1."""
+    nature, topics, liked, attempt = session_key(r.world_seed, user[n], 0), interest.shape[1], 0, 0
     while not FEWEST <= liked <= MOST:
         liked = 0
         for k in range(topics):
-            liked += uniform(who, attempt, TOPICS, k) < 4.0 / topics
+            liked += uniform(nature, attempt, TOPICS, k) < 4.0 / topics
         attempt += 1
     length = 0.0
     for k in range(topics):
-        likes = uniform(who, attempt - 1, TOPICS, k) < 4.0 / topics
-        interest[n, k] = 1.0 - uniform(who, 0, INTEREST, k) if likes else 0.0                # in (0, 1]
+        likes = uniform(nature, attempt - 1, TOPICS, k) < 4.0 / topics
+        interest[n, k] = 1.0 - uniform(nature, 0, INTEREST, k) if likes else 0.0                # in (0, 1]
         length += interest[n, k] ** 2
     for k in range(topics):
         interest[n, k] /= np.sqrt(length)
 
 
 @kernel
-def begin_users(rows, r, seed, user, session, items, first, interest, bored, count, ring, past):
-    """Who the user is, fresh, and a slate of random ids below ``items`` (one may come twice) into ``first [N, K]``."""
+def begin_users(rows, rules, world, who, state, first):
+    """Who the user is, fresh, and a slate of random items (one may come twice) into ``first [N, K]``."""
     for n in rows:
-        meet(r, n, user, interest)
-        bored[n], count[n], ring[n], past[n] = 0, 0, 0, 0.0
-        life = session_key(seed, user[n], session[n])
+        meet(rules, n, who.user, state.interest)
+        state.bored[n], state.count[n], state.ring[n], state.past[n] = 0, 0, 0, 0.0
+        life = session_key(who.seed, who.user[n], who.session[n])
         for j in range(first.shape[1]):
-            first[n, j] = integer(life, 0, FIRST_SLATE, j, items)
+            first[n, j] = integer(life, 0, FIRST_SLATE, j, len(world.about))
 
 
 @kernel
-def step_users(slate, active, r, purpose, seed, user, session, t, about, value, examined, interest, bored, count,
-               queue, ring, shown, clicks, past, response, reward, expected, absent):
-    """One slate for every user that is there: feel, click, get bored, be influenced.
-
-    Item i speaks of the topics ``about[i]`` with the weights ``value[i]``; ``about[i, 0]`` is its main topic.
-    """
-    felt = np.empty(interest.shape[1])
+def step_users(slate, active, rules, world, who, purpose, state, out):
+    """One slate for every user that is there: feel, click, get bored, be influenced."""
+    about, interest, bored, count = world.about, state.interest, state.bored, state.count
+    queue, ring, shown, past, response = state.queue, state.ring, state.shown, state.past, out.response
+    felt, chance = np.empty(interest.shape[1]), np.empty(slate.shape[1])
     for n in range(len(slate)):
         if not active[n]:
             continue
-        life = session_key(seed, user[n], session[n])
-        boring = feel(r, n, interest, bored, felt)
-        absent[n] = boring > 0
-        expected[n] = click(r, n, slate, felt, boring, about, value, examined, life, t[n], purpose, response)
-        for j in range(slate.shape[1]):
-            reward[n] += response[n, j]
-        get_bored(r, n, slate, response, about, t[n], bored, count, queue, ring)
-        if r.interest_kept < 1.0:
-            be_influenced(r, n, slate, response, about, value, interest)
+        life, t = session_key(who.seed, who.user[n], who.session[n]), who.t[n]
+        boring = feel(rules, n, interest, bored, felt)
+        out.absent[n] = boring > 0
+        out.expected[n] = score(rules, world, n, slate, felt, boring, chance)
+        total = click(chance, life, t, purpose, n, response)
+        out.reward[n] = total
+        remember(n, slate, response, about, t, count, queue, ring)
+        get_bored(rules, n, t, bored, count, queue, ring)
+        if rules.interest_kept < 1.0 and total > 0:
+            be_influenced(rules, n, slate, response, total, about, world.value, interest)
         for j in range(shown.shape[1]):                                      # kept for the views that show it
-            shown[n, j], clicks[n, j] = slate[n, j], response[n, j]
+            shown[n, j], state.clicks[n, j] = slate[n, j], response[n, j]
         if past.shape[1] > 0:
             recall(n, slate, response, about, past)

@@ -22,7 +22,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
 from ..engine.params import rules
 from ..engine.vector import VectorEnv
 from .planner import Planner
-from .user import LEVELS, Diet, Params, Rules, State, begin_users, step_users
+from .user import LEVELS, Out, Params, Rules, State, begin_users, step_users
 
 
 class LongTermSatisfaction(VectorEnv):
@@ -67,7 +67,7 @@ class LongTermSatisfaction(VectorEnv):
 
     def _advance(self, action, active):
         n, places = self.num_envs, self.params.slate * (self.params.action == "slate")
-        out = Diet(np.zeros((n, places), np.int8), np.zeros(n, np.float32), np.zeros(n), np.zeros(n, bool))
+        out = Out(np.zeros((n, places), np.int8), np.zeros(n, np.float32), np.zeros(n), np.zeros(n, bool))
         info = {"expected_reward": out.expected, **({"response": out.response} if places else {}),
                 "satisfaction": self.state.satisfaction.copy(), "sensitivity": self.state.sensitivity.copy()}
         step_users(self._clickbait(action), active, self.rules, self.who(), self.state, out)

@@ -10,12 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..engine.params import kernel_type
 from ..engine.rng import kernel
 from .user import LEVELS, drift, engagement, satisfaction_of
 
 POINTS, NODES, FINE = 401, 7, 100                         # FINE: levels that stand for the uniform candidates
 
 
+@kernel_type
 class Tables(NamedTuple):
     """Points of NPE, and the nodes of its noise."""
 

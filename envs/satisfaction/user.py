@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..engine.params import param, rules_of
+from ..engine.params import kernel_type, param, rules_of
 from ..engine.rng import kernel, normal_pair, session_key, uniform
 
 SENSITIVITY, START, CLICKBAIT, NOISE = range(1, 5)                           # purposes of the coins
@@ -48,6 +48,7 @@ class Params:
 Rules = rules_of(Params)
 
 
+@kernel_type
 class State(NamedTuple):
     """What changes of a user, and how sensitive it is."""
 
@@ -58,7 +59,8 @@ class State(NamedTuple):
     history: np.ndarray            # [N, h, 2] float32 (clickbait, log engagement), newest last
 
 
-class Diet(NamedTuple):
+@kernel_type
+class Out(NamedTuple):
     """What a step tells."""
 
     response: np.ndarray           # [N, K] int8 what was consumed (slates only)

@@ -9,8 +9,9 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 import envs
-from envs.engine.clock import arrive, tick
-from envs.engine.vector import ScalarView, VectorEnv, _model
+from envs.engine.clock import Places, Who, arrive, tick
+from envs.engine.single import ScalarView, _model
+from envs.engine.vector import VectorEnv
 
 IDS = list(envs.MODELS)
 STEPS, USERS = 120, 6
@@ -214,7 +215,7 @@ def test_arrivals_are_counted_as_the_docstring_says(population):
     user, session, done, before = np.full(n, -1), np.full(n, -1), np.ones(n, bool), t.copy()
     rows = np.flatnonzero(rng.random(n) < 0.5)
     place = slots + (visits + 1) * 60
-    arrive(rows, slots, 60, 1000, population, visits, user, session, t, done)
+    arrive(rows, Places(slots, 60, 1000, population), visits, Who(0, user, session, t), done)
     here = np.isin(np.arange(n), rows)
     np.testing.assert_array_equal(user, np.where(here, 1000 + place % population, -1))
     np.testing.assert_array_equal(session, np.where(here, place // population, -1))

@@ -59,11 +59,11 @@ def what_slates_do(label: str | None):
     for _ in range(100):
         action = algorithm.act(obs, rng, explore=False)[0] if algorithm else env.unwrapped.oracle()
         slate = world.best_match(action) if action.dtype.kind == "f" else action
-        fresh = ~(world.state["bored"] > 0).any(axis=1)
+        fresh = ~(world.state.bored > 0).any(axis=1)
         shown = (world.topic[slate][:, :, None] == np.arange(10)).sum(axis=1)[fresh]       # [N, T]
         topics += list((shown > 0).sum(axis=1))
         for k, found in enumerate(items):
-            found += list(shown[world.state["count"][fresh] == k])
+            found += list(shown[world.state.count[fresh] == k])
         obs, reward, _, _, info = env.step(action)
         clicks, bored = clicks + reward.mean(), bored + info["bored"].mean()
     print(f"sardine, {label or 'most relevant'}: {clicks:.0f} clicks, bored in {bored:.0f} % of the steps, "

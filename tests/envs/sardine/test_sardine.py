@@ -6,7 +6,8 @@ import pytest
 from support.lives import agree, record, resumes
 from support.sardine import play
 
-from envs.sardine.env import Sardine, draw_embeddings
+from envs.sardine.catalogue import draw_embeddings
+from envs.sardine.env import Sardine
 
 # Returns of the released code with ± one standard error, (figures of 60 or 300 episodes, figures of 200 episodes), and
 # steps with a bored topic.  Its embeddings are one draw of the recipe, ours another one a world.
@@ -77,14 +78,14 @@ def test_who_the_users_are():
     """3 to 5 topics of 10, Binomial(10, .4) given that; the same users under every seed and in every view."""
     env = Sardine(20_000, observe="history", history=1)
     env.reset(seed=1)
-    u = env.state["interest"].copy()
+    u = env.state.interest.copy()
     np.testing.assert_allclose((u**2).sum(axis=1), 1.0)
     p = np.array([120, 210, 252]) * .4 ** np.array([3, 4, 5]) * .6 ** np.array([7, 6, 5])
     count = np.bincount((u > 0).sum(axis=1), minlength=6)
     assert count[:3].sum() == 0 and len(count) == 6
     assert np.abs(count[3:] / 20_000 - p / p.sum()).max() < 4 * .5 / np.sqrt(20_000)
     env.reset(seed=2)
-    np.testing.assert_array_equal(u, env.state["interest"])
+    np.testing.assert_array_equal(u, env.state.interest)
 
 
 def test_an_own_catalogue_is_checked(tmp_path):
@@ -176,7 +177,7 @@ def test_boredom_is_that_of_the_scalar_program(params):
     first, _ = Sardine(40, slope=3.0, offset=.2, observe="published", **params).reset(seed=5)
     remember(-1, first["clicks"], first["slate"])
     for t in range(100):
-        expected = [user.ideal(u, p.boredom == "absent") for user, u in zip(users, env.state["interest"], strict=True)]
+        expected = [user.ideal(u, p.boredom == "absent") for user, u in zip(users, env.state.interest, strict=True)]
         np.testing.assert_allclose(obs, expected, atol=1e-6)
         slate = rng.integers(1000, size=(40, p.slate))
         was = [any(user.left) for user in users]
@@ -201,7 +202,7 @@ def test_bored_relevance():
     env = Sardine(200, slope=0.0, bored_relevance=.5, boredom_threshold=2, slate=1)
     env.reset(seed=1)
     for _ in range(20):
-        many = (env.state["bored"] > 0).sum(axis=1)
+        many = (env.state.bored > 0).sum(axis=1)
         np.testing.assert_allclose(env.step(np.zeros(200, int))[4]["expected_reward"], .5 * .5**many)
     assert many.max() > 0
 
@@ -213,7 +214,7 @@ def test_interest_moves_towards_what_was_clicked(compat):
     env.reset(seed=2)
     rng = np.random.default_rng(2)
     for _ in range(30):
-        before, slate = env.state["interest"].copy(), rng.integers(1000, size=(50, 10))
+        before, slate = env.state.interest.copy(), rng.integers(1000, size=(50, 10))
         clicks = env.step(slate)[4]["response"]
         for n in range(50):
             clicked = env.embeddings[slate[n][clicks[n] == 1]]
@@ -221,7 +222,7 @@ def test_interest_moves_towards_what_was_clicked(compat):
             if len(clicked):
                 u = .9 * u + .1 * (np.mean(clicked) if compat else clicked.mean(axis=0))   # the fault: no axis
                 u = u / np.linalg.norm(u)
-            np.testing.assert_allclose(env.state["interest"][n], u, atol=1e-12)
+            np.testing.assert_allclose(env.state.interest[n], u, atol=1e-12)
 
 
 # views ----------------------------------------------------------------------------------------------------------------
