@@ -148,7 +148,7 @@ class VectorEnv(gym.vector.VectorEnv):
         """A copy of everything that changes: `set_state` continues from it bit for bit."""
         life = {name: getattr(self, name).copy() for name in _LIFE}
         return {"seed": self.seed, "chosen": None if self._chosen is None else self._chosen.copy(), **life,
-                **{f"state/{name}": array.copy() for name, array in _named(self.state).items()}}
+                **{f"state/{name}": array.copy() for name, array in self._arrays().items()}}
 
     def set_state(self, saved: dict[str, Any]):
         """Continue from ``saved``; returns (observation, info) as `reset` does."""
@@ -156,9 +156,12 @@ class VectorEnv(gym.vector.VectorEnv):
         self._chosen = None if saved["chosen"] is None else saved["chosen"].copy()
         for name in _LIFE:
             setattr(self, name, saved[name].copy())
-        for name, array in _named(self.state).items():
+        for name, array in self._arrays().items():
             array[...] = saved[f"state/{name}"]
         return self._observe(), self._info({})
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return self.state._asdict() if self.state else {}
 
     def oracle(self):
         """The action ``[N, …]`` of the best policy that sees the hidden state now, or None where none is known."""
@@ -192,8 +195,3 @@ def _keep_freed_memory(numbers: int) -> None:
     glibc's rule: what is freed goes back to the system, and is paged in anew, unless a larger block was freed before.
     """
     np.empty(min(numbers, 2**22 - 2**10), np.float64)     # the rule looks at blocks below 32 MB
-
-
-def _named(state) -> dict[str, np.ndarray]:
-    """The arrays of a state by name."""
-    return state if isinstance(state, dict) else state._asdict() if state else {}
