@@ -24,7 +24,7 @@ class QNet:
     """Q(s, ·) ``[B, A]`` of observations ``[B, D]``, float32.
 
     ``items [A, F]`` are fixed features of the actions, ``width`` > 0 the size of learned ones; neither: one output an
-    action.  Weights are uniform in ±1/√inputs, learned embeddings N(0, .01²), drawn from ``rng``.
+    action.  Weights are uniform in ±1/√inputs, learned embeddings N(0, 0.01²), drawn from ``rng``.
     """
 
     def __init__(self, inputs: int, actions: int, hidden: tuple, rng: np.random.Generator, dueling: bool = False,
@@ -123,7 +123,7 @@ def laid_out(shapes: list[tuple]) -> tuple[np.ndarray, list[np.ndarray]]:
 
 
 class Adam:
-    """Kingma & Ba 2015 (arXiv:1412.6980), algorithm 1, with their β₁ = .9, β₂ = .999, ε = 10⁻⁸."""
+    """Kingma & Ba 2015 (arXiv:1412.6980), algorithm 1, with their β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸."""
 
     def __init__(self, n: int):
         self.mean, self.square, self.steps = np.zeros(n, np.float32), np.zeros(n, np.float32), 0

@@ -8,10 +8,10 @@ coins.  The testbed for what is known of an algorithm elsewhere: random ≈ 22, 
 | observation | Box [4] float32: place x, speed ẋ, angle θ, turn θ̇ |
 | action      | Discrete(2): 0 pushes left, 1 right, with 10 N |
 | reward      | 1 a step, also for the one on which it falls |
-| start       | each of the four uniform on (−.05, .05) |
+| start       | each of the four uniform on (−0.05, 0.05) |
 | end         | ``terminated``: abs(x) > 2.4 m or abs(θ) > 12°; ``truncated``: after ``horizon`` steps |
 
-One Euler step of .02 s with the accelerations (Florian 2007, without friction); m is the mass of cart and pole, m_p
+One Euler step of 0.02 s with the accelerations (Florian 2007, without friction); m is the mass of cart and pole, m_p
 that of the pole, ℓ half its length:
 
     f = (F + m_p ℓ θ̇² sin θ) / m,   θ̈ = (g sin θ − f cos θ) / (ℓ (4/3 − m_p cos² θ / m)),   ẍ = f − m_p ℓ θ̈ cos θ / m

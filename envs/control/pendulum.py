@@ -8,7 +8,7 @@ value.  Mean return over starts: random −1236, best possible −139.7 ± 1.7 (
 |---|---|
 | observation | Box [3] float32: cos θ, sin θ, θ̇; θ = 0 is upright |
 | action      | Box [1] float32: torque u in [−2, 2], clipped to it |
-| reward      | −(θ² + .1 θ̇² + .001 u²) with θ in [−π, π), before the step |
+| reward      | −(θ² + 0.1 θ̇² + 0.001 u²) with θ in [−π, π), before the step |
 | start       | θ uniform on (−π, π), θ̇ on (−1, 1) |
 | end         | never ``terminated``; ``truncated``: after ``horizon`` steps |
 

@@ -93,9 +93,9 @@ def cliff(map: str, slip: float, horizon: int | None) -> TabularMDP:
 
 
 def boredom(topics: int, horizon: int | None) -> TabularMDP:
-    """A topic is clicked with .9, or .05 when boredom is full; a click adds one to its boredom.
+    """A topic is clicked with 0.9, or 0.05 when boredom is full; a click adds one to its boredom.
 
-    Something diverse is clicked with .4, and every topic's boredom falls by one.  The reward is the click.
+    Something diverse is clicked with 0.4, and every topic's boredom falls by one.  The reward is the click.
     """
     base = BOREDOM + 1
     levels = np.stack(np.divmod(np.arange(base**topics)[:, None], base ** np.arange(topics)), axis=-1)[..., 0] % base
@@ -111,9 +111,9 @@ def boredom(topics: int, horizon: int | None) -> TabularMDP:
 
 
 def churn(horizon: int | None) -> TabularMDP:
-    """Clickbait pays 1 and costs a level of satisfaction; quality pays .5 and wins one with probability .5.
+    """Clickbait pays 1 and costs a level of satisfaction; quality pays 0.5 and wins one with probability 0.5.
 
-    After the step the user leaves with probability .01 + .3 (1 - s / 10)², s being the satisfaction after it.
+    After the step the user leaves with probability 0.01 + 0.3 (1 - s / 10)², s being the satisfaction after it.
     """
     gone = SATISFACTION + 1
     leave = 0.01 + 0.3 * (1.0 - np.arange(gone) / SATISFACTION) ** 2

@@ -8,10 +8,10 @@ on) and the users it was tested on.  ``scores [S, B]`` holds S runs, each tested
 `difference` speaks of new runs *and* new users; `welch` and `better` speak of new runs on these test users, and the
 verdict of ours against another implementation is made of the latter two:
 
-    WIN           (Welch's interval of d above 0 or placement interval of P above ½), d > .02, P > ½,
+    WIN           (Welch's interval of d above 0 or placement interval of P above ½), d > 0.02, P > ½,
                   and at most one failed run more than the other side
     LOSS          the mirror image
-    TIE           the 90 % interval of d inside ±.05 (two one-sided tests)
+    TIE           the 90 % interval of d inside ±0.05 (two one-sided tests)
     INCONCLUSIVE  anything else: add seeds, 10 -> 20 -> 30, the error of 5 % split over the three looks
 
 d is the difference of normalised scores (random = 0, best possible = 1).  Welch keeps the level; the placement
