@@ -89,13 +89,13 @@ class ArmBandit(VectorEnv):
         return float(((best - worse) / kl).sum())
 
     def _begin(self, rows):
-        begin_users(rows, self.rules, self.who(), self.visits, self.state)
+        self.run(begin_users, rows, self.rules, self.who(), self.visits, self.state)
 
     def _advance(self, action, active):
         n, late = self.num_envs, self.rules.law > 0
         out = Out(reward=np.zeros(n, np.float32), expected=np.zeros(n), regret=np.zeros(n),
                   delay=np.zeros(n if late else 0, np.int64))
-        step_users(action, active, self.rules, self.world, self.who(), self.state, out)
+        self.run(step_users, action, active, self.rules, self.world, self.who(), self.state, out)
         info = {"expected_reward": out.expected, "regret": out.regret} | ({"delay": out.delay} if late else {})
         return out.reward, active.copy(), info
 

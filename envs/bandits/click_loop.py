@@ -93,7 +93,7 @@ class ClickLoop(VectorEnv):
     def _advance(self, action, active):
         out = Out(response=np.zeros(action.shape, np.int8), reward=np.zeros(self.num_envs, np.float32),
                   expected=np.zeros(self.num_envs))
-        step_users(action, active, self.world, self.who(), out)
+        self.run(step_users, action, active, self.world, self.who(), out)
         regret = np.where(active, self.value - out.expected, 0.0)
         return out.reward, active.copy(), {"expected_reward": out.expected, "regret": regret, "response": out.response}
 

@@ -71,12 +71,12 @@ class ContextBandit(VectorEnv):
         return State(np.zeros((self.num_envs, self.actions if self.fresh else 1, self.dim), np.float32))
 
     def _begin(self, rows):
-        begin_users(rows, self.rules, self.who(), self.state)
+        self.run(begin_users, rows, self.rules, self.who(), self.state)
 
     def _advance(self, action, active):
         n = self.num_envs
         out = Out(reward=np.zeros(n, np.float32), expected=np.zeros(n), regret=np.zeros(n))
-        step_users(action, active, self.rules, self.world, self.who(), self.state, out)
+        self.run(step_users, action, active, self.rules, self.world, self.who(), self.state, out)
         return out.reward, active.copy(), {"expected_reward": out.expected, "regret": out.regret}
 
     def knows(self) -> Knows:

@@ -94,11 +94,11 @@ class CartPole(VectorEnv):
         return State(np.zeros((self.num_envs, 4)))
 
     def _begin(self, rows):
-        begin_users(rows, self.who(), self.state)
+        self.run(begin_users, rows, self.who(), self.state)
 
     def _advance(self, action, active):
         out = Out(reward=np.zeros(self.num_envs, np.float32), terminated=np.zeros(self.num_envs, bool))
-        step_users(action, active, self.state, out)
+        self.run(step_users, action, active, self.state, out)
         return out.reward, out.terminated, {}
 
     def _observe(self):

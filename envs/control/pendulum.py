@@ -97,14 +97,14 @@ class Pendulum(VectorEnv):
         return State(np.zeros(n), np.zeros((n, 3)))
 
     def _begin(self, rows):
-        begin_users(rows, self.who(), self.state)
+        self.run(begin_users, rows, self.who(), self.state)
 
     def _advance(self, action, active):
         action = np.ascontiguousarray(action, np.float32)
         if (bad := first_nan(action)) >= 0:
             raise ValueError(f"action {action[bad]} (entry {bad}) is no number")
         reward = np.zeros(self.num_envs, np.float32)
-        step_users(action, active, self.rules, self.state, reward)
+        self.run(step_users, action, active, self.rules, self.state, reward)
         return reward, np.zeros(self.num_envs, bool), {}
 
     def _observe(self):

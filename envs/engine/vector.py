@@ -21,6 +21,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from .actions import valid_actions
+from .calls import Calls
 from .clock import Places, Who, arrive, tick
 from .knows import Knows
 from .params import check_params
@@ -69,6 +70,7 @@ class VectorEnv(gym.vector.VectorEnv):
         self.user, self.visits, self.session, self.t = (np.zeros(num_envs, np.int64) for _ in range(4))
         self.done = np.zeros(num_envs, bool)
         self.state: Any = self._allocate()
+        self.run = Calls()
         _keep_freed_memory(16 * gym.spaces.flatdim(self.single_observation_space) * num_envs)
 
     # what a model writes ------------------------------------------------------------------------------------------
@@ -172,12 +174,13 @@ class VectorEnv(gym.vector.VectorEnv):
         return Knows(catalogue=self.items, oracle=type(self)._oracle is not VectorEnv._oracle)
 
     def who(self) -> Who:
-        """The users of this step, for a kernel."""
-        return Who(self.seed, self.user, self.session, self.t)
+        """The users of this step, for a kernel; a seed beyond int64 goes in as the int64 with the same bits."""
+        seed = self.seed if self.seed is None or self.seed < 2**63 else self.seed - 2**64
+        return Who(seed, self.user, self.session, self.t)
 
     # inside -------------------------------------------------------------------------------------------------------
     def _start(self, rows):
-        arrive(rows, self._places, self.visits, self.who(), self.done)
+        self.run(arrive, rows, self._places, self.visits, self.who(), self.done)
         if self._chosen is not None:                      # the same user comes back for another session
             self.user[rows], self.session[rows] = self._chosen[rows], self.visits[rows]
         self._begin(rows)

@@ -62,7 +62,7 @@ class Logged(VectorEnv):
     def _begin(self, rows):
         person = self.person(self.user[rows])
         prior = Prior(self.world.taste.user_mean[person], self.world.root[person])
-        begin_users(rows, self.rules, self.who(), prior, self.state)
+        self.run(begin_users, rows, self.rules, self.who(), prior, self.state)
 
     def person(self, user: np.ndarray) -> np.ndarray:
         """The log's user behind each simulated one: ids ``[n]`` -> row numbers of the fitted users."""
@@ -73,7 +73,7 @@ class Logged(VectorEnv):
 
     def _advance(self, action, active):
         out = Out(reward=np.zeros(self.num_envs, np.float32), expected=np.zeros(self.num_envs))
-        step_users(action, active, self.rules, self.catalogue, self.who(), self.state, out)
+        self.run(step_users, action, active, self.rules, self.catalogue, self.who(), self.state, out)
         return out.reward, np.zeros(self.num_envs, bool), {"expected_reward": out.expected}
 
     def _observe(self):

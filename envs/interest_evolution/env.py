@@ -71,18 +71,18 @@ class InterestEvolution(VectorEnv):
                      counts=np.zeros((n, counts), np.float32))
 
     def _begin(self, rows):
-        begin_users(rows, self.rules, self.who(), self.state)
+        self.run(begin_users, rows, self.rules, self.who(), self.state)
 
     def _advance(self, action, active):
         slate, n = self.view.slates(action), self.num_envs                   # [N, K]
         out = Out(response=np.zeros(slate.shape, np.int8), reward=np.zeros(n, np.float32), expected=np.zeros(n),
                   quality=np.zeros(slate.shape), terminated=np.zeros(n, bool))
-        step_users(slate, active, self.rules, self.world, self.who(), self.state, out)
+        self.run(step_users, slate, active, self.rules, self.world, self.who(), self.state, out)
         return out.reward, out.terminated, {"expected_reward": out.expected, "response": out.response,
                                             "quality": out.quality, "budget": self.state.budget.copy()}
 
     def _qualities(self, quality):
-        qualities_of(self.rules, self.world, self.who(), self.state, quality)
+        self.run(qualities_of, self.rules, self.world, self.who(), self.state, quality)
         return quality
 
     def _observe(self):

@@ -66,12 +66,12 @@ class InterestExploration(VectorEnv):
                      shown=np.zeros((n, m, groups + 1), np.float32))
 
     def _begin(self, rows):
-        begin_users(rows, self.rules, self.world, self.who(), self.state)
+        self.run(begin_users, rows, self.rules, self.world, self.who(), self.state)
 
     def _advance(self, action, active):
         n, slate = self.num_envs, self.view.slates(action)
         out = Out(response=np.zeros(slate.shape, np.int8), reward=np.zeros(n, np.float32), expected=np.zeros(n))
-        step_users(slate, active, self.rules, self.world, self.who(), self.state, out)
+        self.run(step_users, slate, active, self.rules, self.world, self.who(), self.state, out)
         return out.reward, np.zeros(n, bool), {"expected_reward": out.expected, "response": out.response,
                                                "kind": self.state.kind.copy()}
 

@@ -67,12 +67,12 @@ class Ladder(VectorEnv):
                      satisfaction=np.zeros(n, np.int64), mood=np.zeros(n))
 
     def _begin(self, rows):
-        begin_users(rows, self.rules, self.who(), self.state)
+        self.run(begin_users, rows, self.rules, self.who(), self.state)
 
     def _advance(self, action, active):
         slate = self.shelves[action] if self.params.action == "item" else action            # [N, K]
         out = nothing_yet(slate)
-        step_users(slate, active, self.rules, self.world, self.who(), self.state, out)
+        self.run(step_users, slate, active, self.rules, self.world, self.who(), self.state, out)
         return out.reward, out.terminated, {"expected_reward": out.expected, "response": out.response,
                                             "left": out.left, "satisfaction": self.state.satisfaction.copy()}
 
@@ -83,7 +83,7 @@ class Ladder(VectorEnv):
         if p.observe == "type":
             return (s.kind[:, None] == np.arange(p.types)).astype(np.float32)
         out = np.zeros((self.num_envs, p.types + 3 * p.topics + 2), np.float32)
-        observe_users(self.rules, s, self.t, out)
+        self.run(observe_users, self.rules, s, self.t, out)
         return out
 
     def _oracle(self):

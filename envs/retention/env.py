@@ -75,11 +75,11 @@ class Retention(VectorEnv):
         return State(kind, day, step, satisfaction, away, clicks, np.zeros((n, rows, 3), np.float32))
 
     def _begin(self, rows):
-        begin_users(rows, self.rules, self.who(), self.state)
+        self.run(begin_users, rows, self.rules, self.who(), self.state)
 
     def _advance(self, action, active):
         days, out = self.state.day.copy(), nothing_yet(action)
-        step_users(action, active, self.rules, self.world, self.who(), self.state, out)
+        self.run(step_users, action, active, self.rules, self.world, self.who(), self.state, out)
         return out.reward, out.terminated, {
             "expected_reward": out.expected, "response": out.response, "left": out.left,
             "days_away": self.state.day - days, "satisfaction": self.state.satisfaction.copy()}
@@ -90,7 +90,7 @@ class Retention(VectorEnv):
     def _observe(self):
         full = self.params.observe == "full"
         out = np.zeros((self.num_envs, self.rules.types + (3 if full else 4)), np.float32)
-        observe_users(self.rules, self.state, full, out)
+        self.run(observe_users, self.rules, self.state, full, out)
         return {"user": out, "history": self.state.past.copy()} if self.params.observe == "history" else out
 
     def plan(self) -> Planner:

@@ -73,7 +73,7 @@ class Sardine(VectorEnv):
 
     def _begin(self, rows):
         first, those = np.zeros((self.num_envs, self.params.slate), np.int64), np.zeros(self.num_envs, bool)
-        begin_users(rows, self.rules, self.world, self.who(), self.state, first)
+        self.run(begin_users, rows, self.rules, self.world, self.who(), self.state, first)
         those[rows] = True
         self._show(first, those, self.who()._replace(t=np.full(self.num_envs, -1)), FIRST_CLICK)    # not rewarded
 
@@ -81,7 +81,7 @@ class Sardine(VectorEnv):
         """The users in ``active`` react to ``slate [N, K]``."""
         n = self.num_envs
         out = Out(np.zeros(slate.shape, np.int8), np.zeros(n, np.float32), np.zeros(n), np.zeros(n, bool))
-        step_users(slate, active, self.rules, self.world, who, purpose, self.state, out)
+        self.run(step_users, slate, active, self.rules, self.world, who, purpose, self.state, out)
         return out
 
     def _advance(self, action, active):
@@ -106,7 +106,7 @@ class Sardine(VectorEnv):
         if self.params.observe == "history":
             return s.past.copy()
         out = np.empty((self.num_envs, 3 * topics), np.float32)
-        observe_users(self.rules, s, out)
+        self.run(observe_users, self.rules, s, out)
         if self.params.observe == "ideal":
             return out
         return {"slate": s.shown.copy(), "clicks": s.clicks.copy(), "histogram": out[:, topics:2 * topics].copy()}
@@ -116,7 +116,7 @@ class Sardine(VectorEnv):
         same among items whose clicks cannot complete a boredom; the places left get what the user cares for least."""
         s, p = self.state, self.params
         felt, quota = np.empty(s.interest.shape), np.full(s.interest.shape, p.slate)
-        feel_users(self.rules, s, felt)
+        self.run(feel_users, self.rules, s, felt)
         if p.action == "topk":
             return felt.astype(np.float32)
         if p.oracle == "rotation":

@@ -53,7 +53,7 @@ class LongTermSatisfaction(VectorEnv):
                      candidates=np.zeros((n, shown), np.float32), history=np.zeros((n, window, 2), np.float32))
 
     def _begin(self, rows):
-        begin_users(rows, self.rules, self.who(), self.state)
+        self.run(begin_users, rows, self.rules, self.who(), self.state)
 
     def _clickbait(self, action) -> np.ndarray:
         """What is consumed, ``[N]`` float64 in [0, 1]."""
@@ -70,7 +70,7 @@ class LongTermSatisfaction(VectorEnv):
         out = Out(np.zeros((n, places), np.int8), np.zeros(n, np.float32), np.zeros(n), np.zeros(n, bool))
         info = {"expected_reward": out.expected, **({"response": out.response} if places else {}),
                 "satisfaction": self.state.satisfaction.copy(), "sensitivity": self.state.sensitivity.copy()}
-        step_users(self._clickbait(action), active, self.rules, self.who(), self.state, out)
+        self.run(step_users, self._clickbait(action), active, self.rules, self.who(), self.state, out)
         return out.reward, out.terminated, info
 
     def _observe(self):

@@ -68,11 +68,11 @@ class Sessions(VectorEnv):
         return State(interest=np.zeros(shape), belief=np.zeros(shape), bored=np.zeros(shape, np.int64))
 
     def _begin(self, rows):
-        begin_users(rows, self.rules, self.who(), self.state)
+        self.run(begin_users, rows, self.rules, self.who(), self.state)
 
     def _advance(self, action, active):
         out = Out(reward=np.zeros(self.num_envs, np.float32), expected=np.zeros(self.num_envs))
-        step_users(action, active, self.rules, self.world, self.who(), self.state, out)
+        self.run(step_users, action, active, self.rules, self.world, self.who(), self.state, out)
         return out.reward, np.zeros(self.num_envs, bool), {"expected_reward": out.expected}
 
     def _observe(self):

@@ -77,13 +77,13 @@ class SmallSlate(VectorEnv):
         return State(np.zeros(self.num_envs, np.int64))
 
     def _begin(self, rows):
-        begin_users(rows, self.world, self.who(), self.state)
+        self.run(begin_users, rows, self.world, self.who(), self.state)
 
     def _advance(self, action, active):
         n, slate = self.num_envs, self.slates[action] if self.params.action == "flat" else action
         out = Out(response=np.zeros(slate.shape, np.int8), reward=np.zeros(n, np.float32), expected=np.zeros(n),
                   terminated=np.zeros(n, bool))
-        step_users(slate, active, self.rules, self.world, self.who(), self.state, out)
+        self.run(step_users, slate, active, self.rules, self.world, self.who(), self.state, out)
         return out.reward, out.terminated, {"expected_reward": out.expected, "response": out.response}
 
     def _observe(self):

@@ -91,13 +91,13 @@ class Tabular(VectorEnv):
         return State(np.zeros(self.num_envs, np.int64))
 
     def _begin(self, rows):
-        begin_users(rows, self.world, self.who(), self.state)
+        self.run(begin_users, rows, self.world, self.who(), self.state)
 
     def _advance(self, action, active):
         info, out = {}, Out(reward=np.zeros(self.num_envs, np.float32), terminated=np.zeros(self.num_envs, bool))
         if self.clicks:
             info["expected_reward"] = np.where(active, self.mdp.R[self.state.state, action], 0.0)
-        step_users(action, active, self.world, self.who(), self.state, out)
+        self.run(step_users, action, active, self.world, self.who(), self.state, out)
         return out.reward, out.terminated, info
 
     def _observe(self):
