@@ -29,7 +29,20 @@ CASES = {
     "satisfaction": ("LongTermSatisfaction", {"action": "level"}, "dqn", {"learning_starts": 64, "batch_size": 16}),
     "log": ("Logged", {"impressions": 10}, "epsilon_greedy", {}),
 }
-GOLDEN: dict[str, tuple[float, float]] = {}
+GOLDEN: dict[str, tuple[float, float]] = {
+    "thompson": (0.9966546216081735, 3178.0),
+    "lin_ucb": (0.770515558330288, 7612.637603351606),
+    "q_learning": (-500.0, 133.41391791569663),
+    "sarsa": (6.25, 39.96045384735373),
+    "dqn": (24.2, 7246.015443533819),
+    "a2c": (10.148363862689928, 1670.6908489616205),
+    "reinforce": (22.677134975999994, 31054.026209613996),
+    "slateq": (160.3525978542117, 80576.23131428666),
+    "neural_ucb": (0.8726677728725999, 151828.74156001344),
+    "boredom": (30.229430384152828, 1909.1331623206888),
+    "satisfaction": (1111.5748234651705, 31464.420878962894),
+    "log": (7.848394417560778, 2593.0),
+}
 
 
 def trained(case: str) -> tuple[float, float]:
