@@ -26,7 +26,7 @@ def check_params(cls, given: dict):
         if meta.get("choices") is not None and value not in meta["choices"]:
             raise ValueError(f"parameter '{name}' = {value!r} must be one of {', '.join(map(str, meta['choices']))}")
         low, high = meta.get("low"), meta.get("high")
-        if isinstance(value, float) and not math.isfinite(value) and value != high:
+        if isinstance(value, float) and not math.isfinite(value) and value not in (meta.get("low"), meta.get("high")):
             raise ValueError(f"parameter '{name}' = {value!r} must be a finite number")
         if (low is not None and value < low) or (high is not None and value > high):
             most = high if high is not None else "inf"

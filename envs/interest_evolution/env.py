@@ -82,7 +82,7 @@ class InterestEvolution(VectorEnv):
                                             "quality": out.quality, "budget": self.state.budget.copy()}
 
     def _qualities(self, quality):
-        self.run(qualities_of, self.rules, self.world, self.who(), self.state, quality)
+        qualities_of(self.rules, self.world, self.who(), self.state, quality)
         return quality
 
     def _observe(self):

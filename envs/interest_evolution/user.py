@@ -56,7 +56,7 @@ class Params:
     """y: change of an interest that is 0."""
     choice: str = param("proportional", choices=CHOICES)
     """The choice model (`envs.engine.choice`)."""
-    no_click: float = param(1.0)
+    no_click: float = param(1.0, -np.inf)
     """Score of watching nothing, at least −1 in the proportional model; −inf in the logit model: always something."""
     attention: float = param(0.65, 0.0, 1.0)
     """Cascades: probability of attending to a position."""

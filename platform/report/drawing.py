@@ -21,6 +21,7 @@ from matplotlib.patches import Patch
 
 from custom_algos import ALGORITHMS
 
+from ..experiment.model import REFERENCES
 from ..trial.trial import Role, Row
 from .leaderboard import Board
 from .results import Results
@@ -33,7 +34,7 @@ PALETTE = ("#1f83c9", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8
            "#0098f8", "#b098e0", "#b05850", "#b860d0", "#50a818", "#885078", "#e85868", "#a8b068")
 RLLIB = ("PPO", "APPO", "IMPALA", "DQN", "SAC")
 PLACES = {name: i for i, name in enumerate([*((Role.RLLIB, name) for name in RLLIB),
-                                            *((Role.LEARNER, name) for name in ALGORITHMS)])}
+                                            *((Role.LEARNER, name) for name in ALGORITHMS if name not in REFERENCES)])}
 MARKERS = "osD^vPX*<>hd"                                    # tell lines apart where colours cannot
 GREY = "#8b929c"                                            # what does not learn
 INK, LINE = "#010203", "#040506"                            # stand-ins: the page puts its own colours in their place

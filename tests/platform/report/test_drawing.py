@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from support.results_folder import ROWS, make, read, write_everything
 
 from custom_algos import ALGORITHMS
+from platform.experiment.model import REFERENCES
 from platform.report import page
 from platform.report.drawing import GREY, PALETTE, RLLIB, colour, looks
 from platform.report.sections import shown
@@ -58,10 +59,11 @@ def test_colours_are_stable():
                 for i, (role, name) in enumerate(((Role.LEARNER, "ucb"), (Role.RLLIB, "PPO"))))
     fixed = Row("r", "ucb", Role.REFERENCE, "random")
     alone, together = looks([ucb])[ucb.id], looks([fixed, ppo, ucb])
-    assert alone.colour == together[ucb.id].colour == colour(Role.LEARNER, "ucb") == PALETTE[10]
+    assert alone.colour == together[ucb.id].colour == colour(Role.LEARNER, "ucb") == PALETTE[8]
     assert together[ppo.id].colour == PALETTE[0] and together[fixed.id].colour == GREY
     assert colour(Role.LEARNER, "my_package:Mine") == colour(Role.LEARNER, "my_package:Mine") in PALETTE
-    every = [*((Role.RLLIB, name) for name in RLLIB), *((Role.LEARNER, name) for name in ALGORITHMS)]
+    learners = [name for name in ALGORITHMS if name not in REFERENCES]
+    every = [*((Role.RLLIB, name) for name in RLLIB), *((Role.LEARNER, name) for name in learners)]
     assert len({colour(*one) for one in every}) == len(every)
 
 
