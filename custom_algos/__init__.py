@@ -3,6 +3,7 @@
 To add an algorithm, write one file and add one line to `ALGORITHMS`; an algorithm outside the project is named by
 its import path ``my_package:MyAlgorithm``.
 """
+import difflib
 import importlib
 
 ALGORITHMS = {
@@ -42,7 +43,9 @@ def find_algorithm(name: str):
     path = ALGORITHMS.get(name, name)
     module, _, attribute = path.partition(":")
     if not attribute:
-        raise ValueError(f"unknown algorithm '{name}'; valid are: {', '.join(ALGORITHMS)}, or my_package:MyAlgorithm")
+        close = difflib.get_close_matches(name, ALGORITHMS, 1)
+        raise ValueError(f"unknown algorithm '{name}'; valid are: {', '.join(ALGORITHMS)}, or my_package:MyAlgorithm"
+                         + (f"; did you mean '{close[0]}'?" if close else ""))
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:

@@ -2,6 +2,7 @@
 numbers among them that compiled kernels read."""
 import collections
 import dataclasses
+import difflib
 import math
 from typing import Any
 
@@ -16,7 +17,9 @@ def check_params(cls, given: dict):
     fields = {f.name: f for f in dataclasses.fields(cls)}
     for name in given:
         if name not in fields:
-            raise ValueError(f"unknown parameter '{name}'; valid are: {', '.join(fields)}")
+            close = difflib.get_close_matches(name, fields, 1)
+            raise ValueError(f"unknown parameter '{name}'; valid are: {', '.join(fields)}"
+                             + (f"; did you mean '{close[0]}'?" if close else ""))
     for name, value in given.items():
         meta, default = fields[name].metadata, fields[name].default
         if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):

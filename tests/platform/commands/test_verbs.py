@@ -91,6 +91,9 @@ def test_check_with_data_alone_speaks_of_the_log(tmp_path, capsys):
     (["quickstart", "--set", "referense=popularity"], ["'referense'", "did you mean 'reference'?"]),
     (["quickstart", "--set", "reference=popularty"], ["'popularty'", "did you mean 'popularity'?"]),
     (["quickstart", "--set", "env.id=recloop/Loged-v0"], ["recloop/Loged-v0", "recloop/Logged-v0"]),
+    (["quickstart", "--set", "env.params.impresions=5"], ["'impresions'", "did you mean 'impressions'?"]),
+    (["quickstart", "--set", "log={name: tompson, rows: 5}", "--set", "env.id=recloop/Boredom-v0", "--set",
+      "reference=random", "--set", "algorithms=[{name: ucb}]"], ["'tompson'", "did you mean 'thompson'?"]),
     (["quickstart", "--set", "algorithms.a2c.gama=0.5"], ["'params.gama'", "did you mean 'gamma'?"]),
     (["quickstart", "--set", "algorithms.a2c.gamma={unifrom: [0, 1]}"], ["'unifrom'", "did you mean 'uniform'?"])])
 def test_every_mistyped_name_is_guessed(arguments, pieces, capsys):
