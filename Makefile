@@ -14,8 +14,8 @@ run: .venv/installed            ## the main job: race recommenders on users fitt
 lesson-%: .venv/installed       ## a chapter of docs/path: its experiments, and its figures drawn anew
 	$(RUN) --chapter $* --figures docs/path/figures
 
-test: .venv/installed           ## everything that takes less than half a minute
-	.venv/bin/python -m pytest
+test: .venv/installed           ## everything that takes less than half a minute, on all cores
+	.venv/bin/python -m pytest -n auto --dist worksteal
 
 test-all: .venv/installed       ## the long ones too
 	.venv/bin/python -m pytest -m ""

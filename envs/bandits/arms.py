@@ -54,7 +54,7 @@ class ArmBandit(VectorEnv):
         return seen, Discrete(self.arms)
 
     def _allocate(self):
-        slots = self._slots if self.params.own_arms else [0]
+        slots = self._places.slots if self.params.own_arms else [0]
         table = np.stack([self.draw(slot) for slot in slots]) if self.given is None else self.given
         self.world = World(table, table.max(axis=3), self.changes)
         self.nothing = np.ones((self.num_envs, 1), np.float32)

@@ -24,6 +24,7 @@ from .actions import valid_actions
 from .calls import Calls
 from .clock import Places, Who, arrive, tick
 from .knows import Knows
+from .memory import keep_freed_memory
 from .params import check_params
 
 SPLIT_SIZE = 2**29                 # users of each split: training, validation and test users never overlap
@@ -59,19 +60,20 @@ class VectorEnv(gym.vector.VectorEnv):
         self.single_observation_space, self.single_action_space = self._spaces()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        self._action_shape = self.action_space.shape
         sizes = np.atleast_1d(getattr(self.single_action_space, "n", getattr(self.single_action_space, "nvec", 0)))
         self._choices = int(sizes.min())                  # actions to choose from; 0: a control, not a choice
         self._rows = np.arange(num_envs, dtype=np.int64)  # every user
-        self._slots = slot0 + self._rows
         stride = num_envs if stride is None else stride
-        self._places = Places(self._slots, int(stride), int(first_user), int(population))
+        self._places = Places(slot0 + self._rows, int(stride), int(first_user), int(population))
         self._chosen: np.ndarray | None = None            # users named by reset(options={"users": …})
         self.seed: int | None = None                      # of the coins; the world has params.world_seed
         self.user, self.visits, self.session, self.t = (np.zeros(num_envs, np.int64) for _ in range(4))
         self.done = np.zeros(num_envs, bool)
         self.state: Any = self._allocate()
         self.run = Calls()
-        _keep_freed_memory(16 * gym.spaces.flatdim(self.single_observation_space) * num_envs)
+        self._meet()
+        keep_freed_memory(16 * gym.spaces.flatdim(self.single_observation_space) * num_envs)
 
     # what a model writes ------------------------------------------------------------------------------------------
     def _build(self):
@@ -108,6 +110,7 @@ class VectorEnv(gym.vector.VectorEnv):
         if seed is not None or self.seed is None:
             super().reset(seed=seed)
             self.seed = int(self.np_random.integers(2**63)) if seed is None else int(seed)
+            self._meet()
             if "reset_mask" not in options:
                 self.visits[:] = -1
                 self._chosen = None
@@ -123,8 +126,8 @@ class VectorEnv(gym.vector.VectorEnv):
     def step(self, actions):
         """One step of every user: (observation, reward float32, terminated, truncated, info), each ``[N, …]``."""
         action = np.asarray(actions)
-        if action.shape != self.action_space.shape:
-            raise ValueError(f"action has shape {action.shape}, must be {self.action_space.shape}")
+        if action.shape != self._action_shape:
+            raise ValueError(f"action has shape {action.shape}, must be {self._action_shape}")
         if self._choices:
             action = valid_actions(action, self._choices)
         mode, active = self.autoreset, ~self.done         # in SAME_STEP nobody is ever done between two steps
@@ -132,7 +135,7 @@ class VectorEnv(gym.vector.VectorEnv):
             self._start(np.flatnonzero(self.done))
         reward, terminated, info = self._advance(action, active)
         truncated, rests, (clock, limit) = np.empty(self.num_envs, bool), mode is AutoresetMode.DISABLED, self._clock()
-        ended = tick(active, terminated, clock, limit, rests, self.t, truncated, self.done)
+        ended = self.run(tick, active, terminated, clock, limit, rests, self.t, truncated, self.done)
         obs = self._observe()
         if mode is AutoresetMode.SAME_STEP:
             info["final_obs"], final_mask = obs, self._mask()
@@ -158,6 +161,7 @@ class VectorEnv(gym.vector.VectorEnv):
         self._chosen = None if saved["chosen"] is None else saved["chosen"].copy()
         for name in _LIFE:
             setattr(self, name, saved[name].copy())
+        self._meet()
         for name, array in self._arrays().items():
             array[...] = saved[f"state/{name}"]
         return self._observe(), self._info({})
@@ -174,11 +178,15 @@ class VectorEnv(gym.vector.VectorEnv):
         return Knows(catalogue=self.items, oracle=type(self)._oracle is not VectorEnv._oracle)
 
     def who(self) -> Who:
-        """The users of this step, for a kernel; a seed beyond int64 goes in as the int64 with the same bits."""
-        seed = self.seed if self.seed is None or self.seed < 2**63 else self.seed - 2**64
-        return Who(seed, self.user, self.session, self.t)
+        """The users of this step, for a kernel: views of what this batch counts."""
+        return self._who
 
     # inside -------------------------------------------------------------------------------------------------------
+    def _meet(self):
+        """`who` once for all steps; a seed beyond int64 goes in as the int64 with the same bits."""
+        seed = self.seed if self.seed is None or self.seed < 2**63 else self.seed - 2**64
+        self._who = Who(seed, self.user, self.session, self.t)
+
     def _start(self, rows):
         self.run(arrive, rows, self._places, self.visits, self.who(), self.done)
         if self._chosen is not None:                      # the same user comes back for another session
@@ -190,11 +198,3 @@ class VectorEnv(gym.vector.VectorEnv):
             info["action_mask"] = mask
         info["user"] = self.user.copy()
         return info
-
-
-def _keep_freed_memory(numbers: int) -> None:
-    """Let the process reuse the memory of dropped observations instead of asking the system for it at every step.
-
-    glibc's rule: what is freed goes back to the system, and is paged in anew, unless a larger block was freed before.
-    """
-    np.empty(min(numbers, 2**22 - 2**10), np.float64)     # the rule looks at blocks below 32 MB

@@ -72,7 +72,7 @@ class Logged(VectorEnv):
         return np.concatenate(self.world.groups)[starts + user % SPLIT_SIZE % sizes[split]]
 
     def _advance(self, action, active):
-        out = Out(reward=np.zeros(self.num_envs, np.float32), expected=np.zeros(self.num_envs))
+        out = Out(np.zeros(self.num_envs, np.float32), np.zeros(self.num_envs))
         self.run(step_users, action, active, self.rules, self.catalogue, self.who(), self.state, out)
         return out.reward, np.zeros(self.num_envs, bool), {"expected_reward": out.expected}
 

@@ -109,6 +109,7 @@ def numbers(folder):
             scores.drop(columns=["wall_s", "env_steps_per_s"]))
 
 
+@pytest.mark.slow
 def test_a_killed_driver_resumes_to_the_same_numbers(small, tmp_path):
     calm, cut = tmp_path / "calm", tmp_path / "cut"
     assert subprocess.run(command(small, "--out", calm), capture_output=True, timeout=240).returncode == 0
