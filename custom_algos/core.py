@@ -10,7 +10,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from .parts.border import GATES
 from .parts.params import build, check
+from .parts.spaces import flat_size
 
 
 class Transition(NamedTuple):
@@ -68,6 +70,10 @@ def flat(batch: Transition) -> Transition:
 class Algorithm(ABC):
     """A policy and its learner.
 
+    What enters ``act``, ``learn`` and the two ``load…`` is checked before it arrives there (`parts/border.py`): masks
+    are bools that allow something, rewards and observations are finite, states have the shapes of this learner.
+    Actions are indices 0 … A − 1; the loop adds the ``start`` of a Discrete space.
+
     ``Config`` is a frozen dataclass of hyper-parameters.  ``act`` never learns and ``learn`` never acts.  No method
     uses a global random generator.  States are snapshots: dicts of NumPy arrays and plain values (nested dicts are
     allowed), safe to send to another process and to write as safetensors + JSON.
@@ -79,8 +85,17 @@ class Algorithm(ABC):
     from_log: ClassVar[bool] = False     # whether `learn` is meant to be given a log before the users arrive
     gamma: float | None = None     # discount per step of the values it learns; None: it learns none
     final_epsilon: float | None = None   # share of random actions that it ends with; None: it has no such share
+    grows: ClassVar[tuple[str, ...]] = ("pending", "memory", "optimizer", "sessions", "return_scale", "prefix")
+    #                                    beginnings of the keys of a state whose shapes depend on what was seen
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        for name, gate in GATES.items():
+            if name in vars(cls):
+                setattr(cls, name, gate(vars(cls)[name]))
 
     def __init__(self, obs_space, action_space, config=None, seed: int = 0, items: np.ndarray | None = None):
+        flat_size(obs_space)                               # ValueError where observations are no numbers
         self.obs_space, self.action_space = obs_space, action_space
         self.config = self.Config() if config is None else config
         check(self.config)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from .core import Algorithm, Transition, tree_map
+from .parts.border import check_finite
+from .parts.steps import blame, checked, first_action, mask_of, masks_after, outside, true_successor
 
 Seen = tuple[Any, np.ndarray | None]             # what the agent sees now: (observation [N, …], mask [N, A] or None)
 
@@ -20,7 +22,9 @@ def make_rng(*key: int) -> np.random.Generator:
 def begin(env, seed: int | None = None, **options) -> Seen:
     """Reset every user of ``env``."""
     obs, info = env.reset(seed=seed, options=options or None)
-    return obs, info.get("action_mask")
+    with blame(env, "the reset"):
+        check_finite("observation", obs)
+        return obs, mask_of(info)
 
 
 def collect(env, algorithm: Algorithm, seen: Seen, steps: int, rng: np.random.Generator,
@@ -33,19 +37,26 @@ def collect(env, algorithm: Algorithm, seen: Seen, steps: int, rng: np.random.Ge
     """
     if (mode := env.metadata.get("autoreset_mode")) is not None and mode.name == "NEXT_STEP":
         raise ValueError("collect needs an environment in SAME_STEP autoreset; a step that only resets is none")
-    obs, mask = seen
+    (obs, mask), start = seen, first_action(env)
     batch: Any = None
     totals: dict[str, np.ndarray] = {}
     for t in range(steps):
         action, log_prob = algorithm.act(obs, rng, explore, mask)
-        after, reward, terminated, truncated, info = env.step(action)
+        after, reward, terminated, truncated, info = env.step(outside(action, start))
         ends = terminated | truncated
-        row = Transition(obs, action, np.asarray(reward, np.float32), true_successor(after, info, ends), terminated,
-                         truncated, log_prob, info.get("response"), mask, info.get("final_mask"), info.get("delay"))
+        with blame(env, f"step {t}"):
+            reward = checked(after, reward)
+            successor, (mask_after, next_mask) = true_successor(after, info, ends), masks_after(info, ends)
+        if mask is None and mask_after is not None:                  # the reset came without one: all was allowed
+            mask = np.ones_like(mask_after)
+        elif mask is not None and mask_after is None:
+            mask_after = next_mask = np.ones_like(mask)
+        row = Transition(obs, action, reward, successor, terminated, truncated, log_prob, info.get("response"), mask,
+                         next_mask, info.get("delay"))
         batch = record(batch, row, t, steps)
         for name, value in (("reward", reward), ("sessions", ends), *((k, info[k]) for k in TRUTHS if k in info)):
             totals[name] = totals[name] + value if name in totals else np.array(value, np.float64)
-        obs, mask = after, info.get("action_mask")
+        obs, mask = after, mask_after
     return batch, (obs, mask), totals
 
 
@@ -69,25 +80,12 @@ def write(whole, part, t: int) -> None:
             write(whole[key], part[key], t)
     elif whole is not None:
         whole[t] = part
+    elif part is not None:
+        raise ValueError("an action_mask, a response or a delay that comes later than the second step is none of the "
+                         "first; give one from the start")
 
 
 TRUTHS = ("expected_reward", "regret")           # what a user model knows and the agent does not see
-
-
-def true_successor(after, info, ends):
-    """The observation before any reset: dense from our environments, per finished row from Gymnasium's own."""
-    if "final_obs" not in info:
-        return after
-    final = info["final_obs"]
-    if isinstance(final, dict) or final.dtype != object:
-        return final
-    rows = np.flatnonzero(ends)                                      # final [N] holds one observation a finished user
-
-    def put(part, *last):
-        part = np.array(part)
-        part[rows] = np.stack(last)
-        return part
-    return tree_map(put, after, *final[rows]) if len(rows) else after
 
 
 def shows_slates(env) -> bool:
@@ -111,11 +109,12 @@ def evaluate(env, algorithm: Algorithm | None, seed: int, rng: np.random.Generat
     obs, mask = begin(env, seed, **({} if users is None else {"users": users}))
     alive = np.ones(env.num_envs, bool)
     sums: dict[str, np.ndarray] = {}
-    slates = shows_slates(env)
-    for _ in range(max_steps):
+    slates, start = shows_slates(env), first_action(env)
+    for t in range(max_steps):
         action = env.oracle() if algorithm is None else algorithm.act(obs, rng, explore, mask)[0]
-        obs, reward, terminated, truncated, info = env.step(action)
-        mask = info.get("action_mask")
+        obs, reward, terminated, truncated, info = env.step(outside(action, start))
+        with blame(env, f"step {t}"):
+            reward, mask = checked(obs, reward), mask_of(info)
         step = {"reward": reward, "length": np.ones(env.num_envs)} | {k: info[k] for k in TRUTHS if k in info}
         if slates:
             step["repeated"] = repeated(action)

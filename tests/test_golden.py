@@ -20,13 +20,15 @@ CASES = {
     "lin_ucb": ("LinearBandit", {}, "lin_ucb", {}),
     "q_learning": ("GridEasy", {}, "q_learning", {}),
     "sarsa": ("Churn", {}, "sarsa", {"gamma": 0.95}),
-    "dqn": ("CartPole-v1", {}, "dqn", {"learning_starts": 64, "batch_size": 16}),
+    "dqn": ("CartPole-v1", {}, "dqn",
+                     {"learning_starts": 64, "batch_size": 16, "huber": 1.0}),
     "a2c": ("Ladder", {"action": "slate"}, "a2c", {"rollout_steps": 8}),
     "reinforce": ("Retention", {}, "reinforce", {"rollout_steps": 8}),
     "slateq": ("InterestEvolution", {}, "slateq", {"learning_starts": 64, "batch_size": 16}),
     "neural_ucb": ("NonlinearBandit", {}, "neural_ucb", {}),
     "boredom": ("Sardine-SlateTopK-Bored", {"action": "topk"}, "a2c", {"rollout_steps": 8}),
-    "satisfaction": ("LongTermSatisfaction", {"action": "level"}, "dqn", {"learning_starts": 64, "batch_size": 16}),
+    "satisfaction": ("LongTermSatisfaction", {"action": "level"}, "dqn",
+                     {"learning_starts": 64, "batch_size": 16, "huber": 1.0}),
     "log": ("Logged", {"impressions": 10}, "epsilon_greedy", {}),
 }
 GOLDEN: dict[str, tuple[float, float]] = {

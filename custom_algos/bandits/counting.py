@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numba
 import numpy as np
+from gymnasium import spaces
 
 from ..parts.params import param
 from ..parts.spaces import batch_size
@@ -40,7 +41,7 @@ class CountingBandit(Bandit):
             raise ValueError(f"window = {c.window}, discount = {c.discount}: only one of them can forget; valid are "
                              "window = 0 or discount = 1")
         self.contexts, self.discount = number_of_contexts(obs_space) if c.per_context else 1, c.discount
-        self.looks = self.contexts > 1
+        self.looks, self.first = self.contexts > 1, int(getattr(obs_space, "start", 0)) if self.contexts > 1 else 0
         shape, window = (self.replications * self.contexts, self.actions), c.window
         self.count, self.total = np.zeros(shape), np.zeros(shape)
         self.seen = np.zeros(shape[0], np.int64)                             # observations so far
@@ -52,7 +53,7 @@ class CountingBandit(Bandit):
         if self.contexts == 1:
             return table
         n = batch_size(obs)
-        return table[np.arange(n) // self.share(n) * self.contexts + context_of(obs)]
+        return table[np.arange(n) // self.share(n) * self.contexts + context_of(obs, self.first)]
 
     def per_user(self, table: np.ndarray, obs) -> np.ndarray:
         """``[R·C, A] -> [N, A]``: every user sees the row that serves it (no copy where R = 1 or R = N)."""
@@ -65,7 +66,7 @@ class CountingBandit(Bandit):
         rows = super().rows(batch)
         if self.contexts == 1:
             return rows
-        return rows._replace(learner=rows.learner * self.contexts + context_of(rows.obs))
+        return rows._replace(learner=rows.learner * self.contexts + context_of(rows.obs, self.first))
 
     def update(self, rows: Rows):
         """Add counts and rewards per (learner, action)."""
@@ -79,7 +80,7 @@ class CountingBandit(Bandit):
 
 def number_of_contexts(space) -> int:
     """C of `context_of`; ValueError where there are too many, or none can be told apart."""
-    if hasattr(space, "n") and space.shape == ():
+    if isinstance(space, spaces.Discrete):
         return int(space.n)
     if space.shape is None or len(space.shape) != 1 or space.shape[0] > 20:
         raise ValueError(f"per_context = true: observations {space} are no contexts; valid are Discrete, and Box [D] "
@@ -87,9 +88,9 @@ def number_of_contexts(space) -> int:
     return 2 ** space.shape[0]
 
 
-def context_of(obs) -> np.ndarray:
-    """``[N]`` or ``[N, D] -> [N]`` int64: the value, or the positive entries read as a binary number."""
-    return obs if obs.ndim == 1 else (obs > 0) @ (1 << np.arange(obs.shape[1]))
+def context_of(obs, first: int = 0) -> np.ndarray:
+    """``[N]`` or ``[N, D] -> [N]`` int64: the value above ``first``, or the positive entries as a binary number."""
+    return obs - first if obs.ndim == 1 else (obs > 0) @ (1 << np.arange(obs.shape[1]))
 
 
 @numba.njit(cache=True, error_model="numpy")

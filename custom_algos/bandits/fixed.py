@@ -2,9 +2,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from gymnasium.spaces import Box
+from gymnasium import spaces
 
 from ..core import Algorithm
+from ..parts.draw import draw_any
 from ..parts.params import param
 from ..parts.pending import Pending
 from ..parts.spaces import batch_size
@@ -12,30 +13,34 @@ from .core import Bandit, BanditConfig
 
 
 class Random(Bandit):
-    """Uniform: over the allowed actions, over ordered slates without repetition, between the bounds of a control."""
+    """Uniform: over the allowed actions, over ordered slates without repetition, over any other space of actions."""
 
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
-        self.control = isinstance(action_space, Box)
-        if not self.control:
+        self.chooses = isinstance(action_space, spaces.Discrete) or _is_slate(action_space)
+        if self.chooses:
             super().__init__(obs_space, action_space, config, seed, items)
             return
         Algorithm.__init__(self, obs_space, action_space, config, seed, items)
         self.pending = Pending()
-        if not np.isfinite([action_space.low, action_space.high]).all():
-            raise ValueError(f"action space {action_space}: uniform controls need finite bounds")
+        draw_any(action_space, 1, np.random.default_rng(0))              # ValueError where it cannot be drawn from
 
     def act(self, obs, rng, explore=True, mask=None):
-        if self.control:
-            low, high = self.action_space.low, self.action_space.high
-            action = rng.uniform(low, high, (batch_size(obs), *low.shape)).astype(np.float32)
-            return action, np.full(len(action), -np.log(high - low).sum(), np.float32)
-        return self.choose(np.zeros((self.replications, self.actions)), batch_size(obs), rng, mask)
+        if self.chooses:
+            return self.choose(np.zeros((self.replications, self.actions)), batch_size(obs), rng, mask)
+        action, log_prob = draw_any(self.action_space, batch_size(obs), rng)
+        return action, log_prob.astype(np.float32)
 
     def learn(self, batch):
-        return {"reward_mean": float(batch.reward.mean())} if self.control else super().learn(batch)
+        return super().learn(batch) if self.chooses else {"reward_mean": float(batch.reward.mean())}
 
     def update(self, rows):
         pass
+
+
+def _is_slate(space) -> bool:
+    """Whether an action is K different ones of the same items."""
+    return isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1 and len(set(space.nvec)) == 1 \
+        and len(space.nvec) <= space.nvec[0]
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Mix(Random):
 
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
+        if not self.chooses:
+            raise ValueError(f"action space {action_space}: shares need Discrete(A) or MultiDiscrete([A] * K)")
         self.shares = np.array(self.config.shares or [1.0 / self.actions] * self.actions, np.float64)[None]   # [1, A]
         if self.shares.shape[1] != self.actions or abs(self.shares.sum() - 1.0) > 1e-9:
             raise ValueError(f"shares = {self.config.shares} must be {self.actions} probabilities that add up to 1")

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..parts.border import check_gradient
 from ..parts.features import Design
 from ..parts.params import param
 from ..rollout import make_rng
@@ -128,6 +129,7 @@ class NeuralBandit(Bandit):
             loss.backward()
             optimiser.step()
             total += loss.item()
+        check_gradient(total)
         return total / self.config.train_steps
 
     def add(self, inputs, action, reward):

@@ -39,8 +39,9 @@ class Config(QNetConfig, ReplayConfig, EpsilonConfig):
     """An update moves the target network by this share of the way (1: a copy; 0.005 every step: a soft target)."""
     anneal_steps: int = param(0, 0)
     """Env steps over which the learning rate falls linearly to 0 and β rises to 1 (0: both stay)."""
-    huber: float = param(1.0, 0, float("inf"))
-    """The TD error beyond which its loss is linear (inf: squared error)."""
+    huber: float = param(float("inf"), 0, float("inf"))
+    """The TD error beyond which its loss is linear: inf learns the mean return, 1 is Mnih et al.'s choice, which pulls
+    values towards the median where outcomes are random."""
     max_grad_norm: float = param(10.0, 0, float("inf"))
     """The gradient is scaled down to this norm (0: as it is)."""
     double: bool = False

@@ -28,13 +28,13 @@ _NODES, _WEIGHTS = (x.astype(np.float32) for x in np.polynomial.hermite_e.hermeg
 
 def head_of(space, gaussian: str = "plain", log_std: float = 0.0) -> "Categorical | PlackettLuce | Gaussian":
     """The head for an action space; ValueError where there is none."""
-    if isinstance(space, spaces.Discrete) and space.start == 0:
+    if isinstance(space, spaces.Discrete):
         return Categorical(int(space.n))
     if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1 and len(set(space.nvec)) == 1:
         return PlackettLuce(int(space.nvec[0]), len(space.nvec))
     if isinstance(space, spaces.Box) and len(space.shape) == 1:
         return Gaussian(space, gaussian, log_std)
-    raise ValueError(f"action space {space} has no head; valid are Discrete from 0, MultiDiscrete with equal sizes (a "
+    raise ValueError(f"action space {space} has no head; valid are Discrete, MultiDiscrete with equal sizes (a "
                      "slate from one catalogue) and Box with one axis")
 
 

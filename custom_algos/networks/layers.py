@@ -3,6 +3,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..parts.border import check_gradient
+
 NEVER = -1e9                     # logit of what cannot be chosen: finite, so that gradients stay finite
 ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
@@ -81,6 +83,7 @@ def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, max_grad_norm:
     loss.backward()
     weights = [p for group in optimizer.param_groups for p in group["params"]]
     norm = nn.utils.get_total_norm([p.grad for p in weights if p.grad is not None])
+    check_gradient(norm.item())
     if max_grad_norm:
         nn.utils.clip_grads_with_norm_(weights, max_grad_norm, norm)
     optimizer.step()

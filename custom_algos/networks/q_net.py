@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numba import njit
 
+from ..parts.border import check_gradient
 from ..parts.explore import masked
 from ..parts.spaces import features_of, flat_size
 from .config import QNetConfig
@@ -131,6 +132,7 @@ class Adam:
     def step(self, vector: np.ndarray, slope: np.ndarray, learning_rate: float, max_norm: float = 0.0) -> float:
         """Move ``vector [P]`` against ``slope [P]``, scaled down to ``max_norm`` (0: as it is); returns the norm."""
         norm = float(np.sqrt(slope @ slope))
+        check_gradient(norm)
         scale = max_norm / norm if 0.0 < max_norm < norm else 1.0
         self.steps += 1
         rate, spread = learning_rate / (1.0 - 0.9**self.steps), 1.0 / (1.0 - 0.999**self.steps)

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from .spaces import batch_size
+from .spaces import batch_size, flat_obs, flat_size
+
+PLAIN = spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary     # numbers as they are; all others as `flat_obs`
 
 
 class Design:
@@ -28,7 +30,7 @@ class Design:
         self.items: np.ndarray | None = None
         parts: dict[str, Any] = obs_space.spaces if isinstance(obs_space, spaces.Dict) else {"obs": obs_space}
         self.user_keys = sorted(key for key in parts if key != "candidates")
-        self.per_step = "candidates" in parts or (len(parts) == 1 and len(obs_space.shape) == 2
+        self.per_step = "candidates" in parts or (isinstance(obs_space, PLAIN) and len(obs_space.shape) == 2
                                                   and obs_space.shape[0] == actions)
         whole = self.per_step and "candidates" not in parts             # the observation is the actions' features
         self.contexts = 1 + (0 if whole else sum(_width(parts[key]) for key in self.user_keys))
@@ -55,7 +57,7 @@ class Design:
             return np.ones((n, 1))
         parts = [obs[key] for key in self.user_keys] if isinstance(obs, dict) else [obs]
         space = [self.obs_space[key] for key in self.user_keys] if isinstance(obs, dict) else [self.obs_space]
-        columns = [np.eye(int(s.n))[np.asarray(p)] if isinstance(s, spaces.Discrete) else np.reshape(p, (n, -1))
+        columns = [np.reshape(p, (n, -1)) if isinstance(s, PLAIN) else flat_obs(p, s)
                    for s, p in zip(space, parts, strict=True)]
         return np.concatenate([np.ones((n, 1)), *columns], axis=1, dtype=np.float64)
 
@@ -75,7 +77,7 @@ class Design:
 
 
 def _width(space) -> int:
-    return int(space.n) if isinstance(space, spaces.Discrete) else int(np.prod(space.shape))
+    return int(np.prod(space.shape)) if isinstance(space, PLAIN) else flat_size(space)
 
 
 def _leading(items: np.ndarray, most: int) -> np.ndarray:

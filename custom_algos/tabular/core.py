@@ -76,8 +76,8 @@ class Tabular(Algorithm):
 
     def __init__(self, obs_space, action_space, config=None, seed=0, items=None):
         super().__init__(obs_space, action_space, config, seed, items)
-        if not isinstance(action_space, spaces.Discrete) or action_space.start != 0:
-            raise ValueError(f"action space {action_space}: a tabular learner needs Discrete(A), actions 0 … A - 1")
+        if not isinstance(action_space, spaces.Discrete):
+            raise ValueError(f"action space {action_space}: a tabular learner needs Discrete(A)")
         c = self.config
         if c.step_power and c.step_power <= 0.5:
             raise ValueError(f"step_power = {c.step_power!r} must be 0 or lie in (0.5, 1]: else noise does not average "
@@ -157,15 +157,11 @@ class Tabular(Algorithm):
     def rows(self, batch: Transition) -> Rows:
         """``[T, N]`` as M = T·N rows, checked: an index outside the table would be written somewhere else."""
         steps, n = batch.reward.shape
-        if not np.isfinite(batch.reward).all():
-            raise ValueError("reward has NaN or infinite values: leave such rows out")
         action, going = batch.action.reshape(-1), ~batch.terminated.reshape(-1)
         if action.min() < 0 or action.max() >= self.actions:
             raise ValueError(f"action in [{action.min()}, {action.max()}] must lie in 0 … {self.actions - 1}")
         mask, next_mask = (None if m is None else m.reshape(-1, self.actions) for m in (batch.mask, batch.next_mask))
         if next_mask is not None:
-            if (going & ~next_mask.any(axis=1)).any():
-                raise ValueError("next_mask allows no action in a session that goes on")
             next_mask = next_mask | ~going[:, None]      # nothing is chosen there: any action will do
         return Rows(np.tile(self.learners(n), steps), self.states(batch.obs, steps * n), action,
                     batch.reward.reshape(-1).astype(np.float64), going, self.states(batch.next_obs, steps * n),

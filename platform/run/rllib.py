@@ -23,6 +23,7 @@ from ray.rllib.utils.spaces.space_utils import unsquash_action
 from ray.tune.registry import register_env
 
 from custom_algos.parts.spaces import flat_obs, flat_size
+from custom_algos.parts.steps import first_action, outside
 
 from ..trial import checkpoint
 from ..trial.build import make_env
@@ -43,6 +44,10 @@ class FlatUsers(gym.vector.VectorWrapper):
         size = flat_size(self.plain_space) + self.actions
         self.single_observation_space = spaces.Box(-np.inf, np.inf, (size,), np.float32)
         self.observation_space = gym.vector.utils.batch_space(self.single_observation_space, env.num_envs)
+        self.first = first_action(env)                     # RLlib counts actions from 0
+        if self.first.any() and isinstance(env.single_action_space, spaces.Discrete):
+            self.single_action_space = spaces.Discrete(int(env.single_action_space.n))
+            self.action_space = gym.vector.utils.batch_space(self.single_action_space, env.num_envs)
         self.resting, self.real_steps = np.zeros(env.num_envs, bool), 0
 
     def reset(self, *, seed=None, options=None):
@@ -52,7 +57,7 @@ class FlatUsers(gym.vector.VectorWrapper):
 
     def step(self, actions):
         self.real_steps += int((~self.resting).sum())      # a finished user's next call only resets it
-        obs, reward, terminated, truncated, info = self.env.step(actions)
+        obs, reward, terminated, truncated, info = self.env.step(outside(actions, self.first))
         self.resting = terminated | truncated
         return self._flat(obs, info), reward, terminated, truncated, {}
 

@@ -23,7 +23,7 @@ def test_flat_observations_by_hand():
 def test_candidates_slates_and_features():
     assert candidates_of(SEEN) == (2, 3) and candidates_of(spaces.Discrete(3)) == (0, 0)
     assert slate_of(spaces.Discrete(4)) == (4, 1) and slate_of(spaces.MultiDiscrete([4, 4])) == (4, 2)
-    for wrong in (spaces.MultiDiscrete([2, 2, 2]), spaces.MultiDiscrete([3, 4]), spaces.Discrete(3, start=1)):
+    for wrong in (spaces.MultiDiscrete([2, 2, 2]), spaces.MultiDiscrete([3, 4]), spaces.MultiBinary(3)):
         with pytest.raises(ValueError, match="is no slate"):
             slate_of(wrong)
     items = np.ones((4, 2))

@@ -81,13 +81,11 @@ def test_bad_parameters_are_named(params, message):
 def test_bad_spaces_and_rows_are_refused():
     with pytest.raises(ValueError, match=r"Box.*needs Discrete"):
         find_algorithm("sarsa")(spaces.Discrete(3), spaces.Box(-1, 1, (2,)))
-    with pytest.raises(ValueError, match="needs Discrete"):
-        find_algorithm("sarsa")(spaces.Discrete(3), spaces.Discrete(2, start=1))
     with pytest.raises(ValueError, match="too large"):
         build("q_learning", obs_space=spaces.MultiBinary(100))
     with pytest.raises(ValueError, match=r"action in \[0, 3\] must lie in 0 … 2"):
         build("q_learning").learn(rows([0, 0], [0, 3], [0, 0], [0, 0]))
-    with pytest.raises(ValueError, match="reward has NaN"):
+    with pytest.raises(ValueError, match="reward nan of user 0 in step 0"):
         build("q_learning").learn(rows([0], [0], [np.nan], [0]))
     with pytest.raises(ValueError, match="next_mask allows no action"):
         build("q_learning").learn(rows([0], [0], [1], [0], next_mask=np.zeros((1, 1, 3), bool)))

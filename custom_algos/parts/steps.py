@@ -1,0 +1,85 @@
+"""What an environment's step says, as the loop needs it: finite numbers, masks of bools, the true successor.
+
+Any Gymnasium vector environment in SAME_STEP mode will do; ours say some things more directly.
+"""
+import contextlib
+
+import numpy as np
+
+from ..core import tree_map
+from .border import as_mask, check_finite
+
+
+def true_successor(after, info, ends):
+    """The observation before any reset: dense from our environments, per finished row from Gymnasium's own."""
+    if "final_obs" not in info:
+        return after
+    final = info["final_obs"]
+    if isinstance(final, dict) or final.dtype != object:
+        return final
+    rows = np.flatnonzero(ends)                                      # final [N] holds one observation a finished user
+
+    def put(part, *last):
+        part = np.array(part)
+        part[rows] = np.stack(last)
+        return part
+    return tree_map(put, after, *final[rows]) if len(rows) else after
+
+
+def mask_of(info) -> np.ndarray | None:
+    """``[N, A]`` bool: what the agent may do now, from what an environment says; None: everything."""
+    mask = info.get("action_mask")
+    if mask is None:
+        return None
+    said = info.get("_action_mask")                                  # Gymnasium's: whose environment gave one
+    if said is not None and not np.all(said):
+        mask = np.array([m if known else np.ones_like(mask[np.argmax(said)]) for m, known in zip(mask, said,
+                                                                                                 strict=True)])
+    return as_mask(mask)
+
+
+def masks_after(info, ends) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """(what the agent may do now, what it might have done in the true successor) after a step, each ``[N, A]``.
+
+    Our environments say both.  Of Gymnasium's own, the successor of a session that goes on is what is seen now, and
+    that of one that ended stands in ``final_info``.
+    """
+    mask = mask_of(info)
+    if "final_mask" in info or mask is None:
+        return mask, info.get("final_mask")
+    final = info.get("final_info", {}).get("action_mask") if ends.any() else None
+    if final is None:
+        return mask, mask
+    after = mask.copy()
+    for n in np.flatnonzero(ends):
+        after[n] = np.asarray(final[n]) == 1
+    after[ends & ~after.any(axis=1)] = True                          # gone, and nothing left to choose
+    return mask, after
+
+
+def first_action(env):
+    """What the environment calls action 0 (its ``Discrete(A, start=…)``); 0 where actions are not counted."""
+    return np.asarray(getattr(env.single_action_space, "start", 0))
+
+
+def outside(action, start):
+    """The action as the environment counts it."""
+    return action + start if start.any() else action
+
+
+def checked(obs, reward) -> np.ndarray:
+    """The rewards of one step as float32 ``[N]``; ValueError names what is not finite among them and in ``obs``."""
+    reward = np.asarray(reward, np.float32)
+    check_finite("reward", reward)
+    check_finite("observation", obs)
+    return reward
+
+
+@contextlib.contextmanager
+def blame(env, when: str):
+    """Says in which environment, and when, a fault was found."""
+    try:
+        yield
+    except ValueError as error:
+        name = env.spec.id if getattr(env, "spec", None) else type(env).__name__
+        raise ValueError(f"{name}, {when}: {error}") from None
