@@ -48,11 +48,12 @@ def experiments(folder: Path) -> dict[str, list[str]]:
 
 
 def _write(written: Path) -> None:
-    from platform.experiment.reading import Loader, shipped
+    from platform.experiment.reading import shipped
+    from platform.experiment.yaml_text import load
 
     written.mkdir(parents=True)
     for name, path in shipped().items():
-        raw = yaml.load(path.read_text(), Loader)
+        raw = load(path.read_text())
         raw["algorithms"] = [row for row in raw["algorithms"] if "rllib" not in row]
         (written / f"shipped-{name}.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
     for env_id, name, params in pairs():

@@ -6,6 +6,8 @@ import numpy as np
 from .params import kernel_type
 from .rng import kernel
 
+LARGEST = 2**31                    # ids of users lie below
+
 
 @kernel_type
 class Who(NamedTuple):
@@ -25,6 +27,27 @@ class Places(NamedTuple):
     stride: int
     first_user: int
     population: int
+
+
+def places(slots: np.ndarray, stride: int, first_user: int, population: int) -> Places:
+    """`Places` of users that exist; ValueError where an id would be none, or counted in a wrong split."""
+    if not 0 <= first_user < LARGEST:
+        raise ValueError(f"first_user = {first_user} must lie in [0, {LARGEST})")
+    if not 1 <= population <= LARGEST - first_user:
+        raise ValueError(f"population = {population} must lie in [1, {LARGEST - first_user}]: ids end at {LARGEST}")
+    if stride < 1 or slots[0] < 0:
+        raise ValueError(f"slot0 = {slots[0]} must be at least 0 and stride = {stride} at least 1")
+    return Places(slots, int(stride), int(first_user), int(population))
+
+
+def chosen_users(users, n: int) -> np.ndarray:
+    """``users [n]`` as int64; ValueError where they are more or fewer, or no user's id."""
+    users = np.asarray(users, np.int64)
+    if users.shape != (n,):
+        raise ValueError(f"options['users'] has shape {users.shape}, must be ({n},)")
+    if not ((users >= 0) & (users < LARGEST)).all():
+        raise ValueError(f"options['users'] = {users[(users < 0) | (users >= LARGEST)][0]} must lie in [0, {LARGEST})")
+    return users
 
 
 @kernel

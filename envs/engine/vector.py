@@ -22,7 +22,7 @@ from gymnasium.vector.utils import batch_space
 
 from .actions import valid_actions
 from .calls import Calls
-from .clock import Places, Who, arrive, tick
+from .clock import Who, arrive, chosen_users, places, tick
 from .knows import Knows
 from .memory import keep_freed_memory
 from .params import check_params
@@ -65,7 +65,7 @@ class VectorEnv(gym.vector.VectorEnv):
         self._choices = int(sizes.min())                  # actions to choose from; 0: a control, not a choice
         self._rows = np.arange(num_envs, dtype=np.int64)  # every user
         stride = num_envs if stride is None else stride
-        self._places = Places(slot0 + self._rows, int(stride), int(first_user), int(population))
+        self._places = places(slot0 + self._rows, stride, first_user, population)
         self._chosen: np.ndarray | None = None            # users named by reset(options={"users": …})
         self.seed: int | None = None                      # of the coins; the world has params.world_seed
         self.user, self.visits, self.session, self.t = (np.zeros(num_envs, np.int64) for _ in range(4))
@@ -115,9 +115,7 @@ class VectorEnv(gym.vector.VectorEnv):
                 self.visits[:] = -1
                 self._chosen = None
         if options.get("users") is not None:
-            self._chosen = np.asarray(options["users"], np.int64)
-            if self._chosen.shape != (self.num_envs,):
-                raise ValueError(f"options['users'] has shape {self._chosen.shape}, must be ({self.num_envs},)")
+            self._chosen = chosen_users(options["users"], self.num_envs)
             self.visits[:] = -1
         rows = np.flatnonzero(options["reset_mask"]) if "reset_mask" in options else self._rows
         self._start(rows)

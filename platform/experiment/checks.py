@@ -1,10 +1,10 @@
 """Everything about an experiment that can be refused before Ray starts; `check` raises `Problem` or returns nothing."""
 import dataclasses
-import difflib
 import os
 
 from ..trial.build import Task, is_ours, make_algorithm, task_of
 from ..trial.trial import Role, Spec
+from .foreign import first_task
 from .model import Entry, Experiment, Problem
 from .names import among, hint
 from .plan import folder_name, reference_id, rows
@@ -16,7 +16,7 @@ INVERSE = ("ips", "snips", "doubly_robust")               # estimators that divi
 
 def check(e: Experiment, path: str) -> None:
     """Raises `Problem`, whose message names file, key, value and what is valid."""
-    task = _task(e, path)
+    task = first_task(e, path)
     _check_score(e, task, path)
     for i, entry in enumerate(e.algorithms):
         _check_entry(e, entry, task, f"{path}: algorithms.{i}")
@@ -36,23 +36,6 @@ def _one_item(task: Task) -> bool:
     import gymnasium as gym
 
     return isinstance(task.spaces[1], gym.spaces.Discrete)
-
-
-def _task(e: Experiment, path: str) -> Task:
-    import gymnasium as gym
-
-    try:
-        if not is_ours(e.env.id):
-            gym.spec(e.env.id)
-        return task_of(e.env.id, e.env.params)
-    except gym.error.Error as error:
-        import envs
-
-        close = difflib.get_close_matches(e.env.id, [*envs.MODELS, *gym.registry], 3)
-        raise Problem(f"{path}: env.id = '{e.env.id}': {error}; ours are: {', '.join(envs.MODELS)}"
-                      + (f"; close: {', '.join(close)}" if close else "")) from None
-    except (ValueError, TypeError, ImportError, OSError) as error:
-        raise Problem(f"{path}: env ({e.env.id}): {error}") from None
 
 
 def _check_rows(e: Experiment, path: str) -> None:

@@ -3,6 +3,11 @@ import difflib
 from collections.abc import Iterable
 
 
+def short(text: str, most: int = 200) -> str:
+    """A text as it is told in a message: at most ``most`` characters."""
+    return text if len(text) <= most else text[:most] + " …"
+
+
 def hint(given: str, valid: Iterable[str]) -> str:
     """``; did you mean 'a2c'?``, or nothing where no valid name is close."""
     close = difflib.get_close_matches(str(given), list(valid), 1)

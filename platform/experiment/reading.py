@@ -1,6 +1,5 @@
 """From a YAML file to an `Experiment`: defaults and overrides; what is wrong is named with file, key and value."""
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,25 +9,10 @@ from pydantic import BaseModel, ValidationError
 
 from .checks import check
 from .model import Budget, Experiment, Problem
-from .names import among, hint
+from .names import among, hint, short
+from .yaml_text import load
 
 HERE = Path(__file__).resolve().parents[2] / "tune_configs"
-
-
-class Loader(yaml.SafeLoader):
-    """YAML as people write it: 1e-3 is a number, and a key that is there twice is a mistake."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = next((key for key in keys if keys.count(key) > 1 and key != "<<"), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"key '{twice}' is there twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-Loader.add_implicit_resolver("tag:yaml.org,2002:float",
-                             re.compile(r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)[eE][-+]?[0-9]+$"),
-                             list("-+.0123456789"))
 
 
 def shipped() -> dict[str, Path]:
@@ -38,7 +22,7 @@ def shipped() -> dict[str, Path]:
 
 def of_chapter(number: int) -> list[str]:
     """The shipped experiments of one chapter of the path, in the order of their files' names; `Problem` if none."""
-    chapters = {name: (yaml.load(path.read_text(), Loader) or {}).get("chapter", 0) for name, path in shipped().items()}
+    chapters = {name: (load(path.read_text()) or {}).get("chapter", 0) for name, path in shipped().items()}
     found = [name for name, chapter in chapters.items() if chapter == number]
     if not found:
         raise Problem(f"--chapter {number}: has no experiments; valid are: "
@@ -79,7 +63,7 @@ def _load(path: Path) -> dict:
         raise Problem(f"{path}: cannot be read (not a text file); shipped experiments: "
                       + ", ".join(shipped())) from None
     try:
-        raw = yaml.load(text, Loader)
+        raw = load(text)
     except yaml.YAMLError as error:
         raise Problem(f"{path}: not valid YAML: {error}") from None
     if not isinstance(raw, dict):
@@ -98,30 +82,45 @@ def _smoke(e: Experiment) -> Experiment:
 
 def _override(raw: dict, override: str, path, text: str | None = None) -> None:
     """Set one key of the raw mapping, from ``a.b=c`` (or to ``text`` as it stands)."""
-    key, equals, value = override.partition("=")
+    row, key = _row(raw, override, path) if override.startswith("algorithms.") else (None, override)
+    key, equals, value = key.partition("=")
     if not equals:
-        raise Problem(f"--set {override}: write --set key.subkey=value")
+        raise Problem(f"--set {short(override)}: write --set key.subkey=value")
     try:
-        value = text if text is not None else yaml.load(value, Loader)
+        value = text if text is not None else load(value)
     except yaml.YAMLError:
-        raise Problem(f"--set {override}: {value!r} is not valid YAML") from None
-    node: Any = raw
+        raise Problem(f"--set {short(override)}: {short(repr(value))} is not valid YAML") from None
+    node: Any = raw if row is None else row
     parts = key.split(".")
-    if parts[0] == "algorithms" and len(parts) > 2:       # algorithms.a2c.gamma: by label or name
-        listed = raw.get("algorithms")
-        rows = listed if isinstance(listed, list) else []
-        node = next((row for row in rows if isinstance(row, dict) and parts[1] in label_options(row)), None)
-        if node is None:
-            names = [label_options(row)[0] for row in rows if isinstance(row, dict)]
-            raise Problem(f"--set {override}: no algorithm '{parts[1]}' in {path}; {among(parts[1], names)}")
-        parts = (["params"] if parts[2] != "params" else []) + parts[2:]
+    if row is not None and parts[0] != "params":          # algorithms.a2c.gamma: a parameter
+        parts = ["params", *parts]
     for part in parts[:-1]:
         if node.get(part) is None:
             node[part] = {}
         node = node[part]
         if not isinstance(node, dict):
-            raise Problem(f"--set {override}: '{part}' in {path} has no sub-keys")
+            raise Problem(f"--set {short(override)}: '{part}' in {path} has no sub-keys")
     node[parts[-1]] = value
+
+
+def _row(raw: dict, override: str, path) -> tuple[dict | None, str]:
+    """(the row that ``algorithms.LABEL.key=value`` names, ``key=value``).
+
+    A label may have dots and equal signs, and may stand in quotes.  No row: the override as it is."""
+    rest = override.removeprefix("algorithms.")
+    rows = [row for row in raw.get("algorithms") or [] if isinstance(row, dict)] \
+        if isinstance(raw.get("algorithms"), list) else []
+    named = [(form, row) for row in rows for name in label_options(row) for form in (name, f'"{name}"', f"'{name}'")
+             if rest.startswith(form + ".")]
+    if named:
+        longest = max(len(form) for form, _ in named)
+        return next(row for form, row in named if len(form) == longest), rest[longest + 1:]
+    if "." not in rest.partition("=")[0]:
+        return None, override
+    given = rest.partition("=")[0].partition(".")[0].strip("\"'")
+    valid = among(given, [label_options(row)[0] for row in rows])
+    raise Problem(f"--set {short(override)}: no algorithm '{short(given)}' in {path}; {valid} (write "
+                  "algorithms.LABEL.parameter=value, the label in quotes where it has odd characters)")
 
 
 def label_options(row: dict) -> list[str]:
@@ -140,12 +139,12 @@ def _explain(path, raw, error) -> str:
                 model = next((a for a in (kind, *getattr(kind, "__args__", ())) if isinstance(a, type)
                               and issubclass(a, BaseModel)), model)
         valid = list(model.model_fields)
-        return f"{path}: unknown key '{key}' = {error['input']!r}; {among(str(where[-1]), valid)}"
+        return f"{path}: unknown key '{key}' = {short(repr(error['input']))}; {among(str(where[-1]), valid)}"
     if error["type"] == "missing":
         return f"{path}: key '{key}' is missing"
     if error["type"] in ("model_type", "dict_type", "list_type"):
         valid_form = "a list" if error["type"] == "list_type" else "a mapping (key: value)"
-        return f"{path}: {key} = {error['input']!r}: must be {valid_form}"
-    return f"{path}: {key} = {error['input']!r}: {error['msg']}"
+        return f"{path}: {key} = {short(repr(error['input']))}: must be {valid_form}"
+    return f"{path}: {key} = {short(repr(error['input']))}: {error['msg']}"
 
 

@@ -5,6 +5,7 @@ know what is in them.
 """
 import contextlib
 import datetime
+import itertools
 import json
 import os
 import shutil
@@ -37,12 +38,25 @@ def new_folder(e: Experiment, out: str | None) -> Path:
     else:
         folder = Path("results", e.name, datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")).resolve()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = _make(folder, taken=bool(out))
     except OSError as error:
         raise Problem(f"--out {folder}: cannot be made ({error.strerror}); name a folder you may write to") from None
     write_json(folder / "rows.json", describe(e))
     save_experiment(e, folder)
     return folder
+
+
+def _make(folder: Path, taken: bool) -> Path:
+    """The folder, new; where it is there already (a second run of the same second) the next free name, or, where it may
+    be ``taken``, itself."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(2):
+        try:
+            folder.mkdir(exist_ok=taken)
+            return folder
+        except FileExistsError:
+            folder = folder.with_name(f"{folder.name.partition('_')[0]}_{number}")
+    raise AssertionError("numbers do not end")
 
 
 def save_experiment(e: Experiment, folder: Path) -> None:

@@ -30,6 +30,9 @@ from ..trial.build import make_env
 from ..trial.trial import Trial
 
 ALGORITHMS = ("PPO", "APPO", "IMPALA", "DQN", "SAC")
+OURS = {"learning_rate": "lr", "gae_lambda": "lambda_", "max_grad_norm": "grad_clip", "entropy_coef": "entropy_coeff",
+        "target_update_every": "target_network_update_freq", "clip": "clip_param",
+        "batch_size": "train_batch_size_per_learner", "double": "double_q"}         # our names of their settings
 NEVER = -1e9                                              # logit of an action that is not allowed
 
 
@@ -128,7 +131,7 @@ def check_params(name: str, params: dict[str, Any]) -> None:
     known = settings(name)
     for key in params:
         if key not in known:
-            close = difflib.get_close_matches(key, known, 5, cutoff=0.4)
+            close = [theirs] if (theirs := OURS.get(key)) in known else difflib.get_close_matches(key, known, 5, 0.4)
             raise ValueError(f"unknown RLlib {name} parameter 'params.{key}' = {params[key]!r}; valid are the "
                              f"arguments of {name}Config.training(), closest: {', '.join(close or sorted(known))}")
 

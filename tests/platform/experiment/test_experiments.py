@@ -12,7 +12,8 @@ import yaml
 from platform import tune
 from platform.experiment import plan
 from platform.experiment import reading as experiment
-from platform.experiment.model import Experiment
+from platform.experiment.model import Experiment, Problem
+from platform.experiment.yaml_text import load
 
 SHIPPED = sorted(experiment.shipped().items())
 GOOD = {
@@ -267,9 +268,9 @@ def test_numbers_written_with_an_exponent_are_numbers(folder):
 
 
 def test_words_that_look_like_numbers_stay_words():
-    assert yaml.load("{a: e5, b: 1e, c: '1e3', d: 12e3x, e: v1e3}", experiment.Loader) == {
+    assert load("{a: e5, b: 1e, c: '1e3', d: 12e3x, e: v1e3}") == {
         "a": "e5", "b": "1e", "c": "1e3", "d": "12e3x", "e": "v1e3"}
-    assert yaml.load("[1e3, 1.5e-3, -2E+2, 3, .5e1]", experiment.Loader) == [1000.0, 0.0015, -200.0, 3, 5.0]
+    assert load("[1e3, 1.5e-3, -2E+2, 3, .5e1]") == [1000.0, 0.0015, -200.0, 3, 5.0]
 
 
 def test_set_overrides_any_key(folder):
@@ -446,3 +447,115 @@ def test_a_label_branches_on_nothing(folder):
     raw = GOOD | {"algorithms": [{"name": "thompson", "label": "the log's policy"}]}
     (trial,) = [t for t in plan.trials(experiment.read(write(folder, raw)), "final") if t.budget]
     assert trial.row.role == "learner" and trial.row.id == "thompson"
+
+
+# the border -----------------------------------------------------------------------------------------------------------
+def file_of(folder, text, name="x"):
+    path = folder / f"{name}.yaml"
+    path.write_text("# Q?\nname: x\nbudget: {env_steps: 1000}\n" + text, encoding="utf-8")
+    return path
+
+
+BERNOULLI = "env: {id: recloop/BernoulliBandit-v0}\n"
+
+
+@pytest.mark.parametrize(("text", "value"), [("0100", 100), ("1_000", 1000), ("1e3", 1000), ("1.0e+3", 1000)])
+def test_numbers_are_decimal(tmp_path, text, value):
+    path = file_of(tmp_path, BERNOULLI + "algorithms: [{name: ucb}]\n")
+    path.write_text(path.read_text().replace("env_steps: 1000", f"env_steps: {text}"))
+    assert experiment.read(path).budget.env_steps == value
+
+
+def test_a_time_is_no_number_of_steps(tmp_path):
+    path = file_of(tmp_path, BERNOULLI + "algorithms: [{name: ucb}]\n")
+    path.write_text(path.read_text().replace("env_steps: 1000", "env_steps: 1:40"))
+    with pytest.raises(Problem, match=r"budget\.env_steps = .1:40.: "):
+        experiment.read(path)
+
+
+def test_merge_keys_of_merged_mappings_are_read(tmp_path):
+    """The second row merges the first one's parameters, which are merged themselves, and changes one."""
+    found = load("a: &a {x: 1, y: 2}\nb: &b {<<: *a, y: 3}\nc: {d: [{<<: *b, x: 4}]}\ne: *b\n")
+    assert found == {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}, "c": {"d": [{"x": 4, "y": 3}]},
+                     "e": {"x": 1, "y": 3}}
+    with pytest.raises(yaml.YAMLError, match="'x' is there twice"):
+        load("{x: 1, x: 2}")
+
+
+def test_aliases_that_unfold_without_end_are_refused_in_a_line(tmp_path):
+    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
+    with pytest.raises(Problem, match="unfold to more than 100,000 values") as told:
+        experiment.read(file_of(tmp_path, bomb))
+    assert len(str(told.value)) < 300
+    with pytest.raises(Problem, match="inside what it names"):
+        experiment.read(file_of(tmp_path, "env: &e [*e]\n"))
+    with pytest.raises(Problem) as told:
+        experiment.read(file_of(tmp_path, BERNOULLI + f"algorithms: {['x' * 50] * 200}\n"))
+    assert all(len(line) < 600 for line in str(told.value).splitlines())
+
+
+@pytest.mark.parametrize("label", ["v1.5", "lr=0.1", "a.b=c.d", "plain"])
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+def test_set_finds_a_row_by_any_label(tmp_path, label, quote):
+    path = file_of(tmp_path, BERNOULLI + f"algorithms: [{{name: epsilon_greedy, label: '{label}'}}]\n")
+    e = experiment.read(path, [f"algorithms.{quote}{label}{quote}.epsilon=0.3"])
+    assert e.algorithms[0].params == {"epsilon": 0.3}
+    with pytest.raises(Problem, match=r"no algorithm 'other'.*algorithms.LABEL.parameter=value"):
+        experiment.read(path, ["algorithms.other.epsilon=0.3"])
+
+
+MODULE = """
+import gymnasium as gym, numpy as np
+class Shop(gym.Env):
+    observation_space, action_space = gym.spaces.Box(-1, 1, (2,), np.float32), gym.spaces.Discrete(3)
+    def __init__(self, error=None, last=5):
+        self.last = last
+        if error:
+            raise {"runtime": RuntimeError("no licence"), "key": KeyError("DATA_DIR"), "assert": AssertionError(),
+                   "connection": ConnectionError("server away")}[error]
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed); self.t = 0; return np.zeros(2, np.float32), {}
+    def step(self, action):
+        self.t += 1; return np.zeros(2, np.float32), float(action == 2), False, self.t == self.last, {}
+gym.register("BorderShop-v0", Shop)
+"""
+
+
+def test_an_environment_of_ones_own_package(tmp_path, monkeypatch):
+    (tmp_path / "border_shop.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    rows = "algorithms: [{name: ucb}]\n"
+    own = 'env: {id: "border_shop:BorderShop-v0", params: %s}\n' + rows
+    assert experiment.read(file_of(tmp_path, own % "{}")).env.id == "border_shop:BorderShop-v0"
+    for error, said in (("runtime", "RuntimeError: no licence"), ("key", "KeyError: 'DATA_DIR'"),
+                        ("assert", "AssertionError"), ("connection", "ConnectionError: server away")):
+        with pytest.raises(Problem, match=rf"env \(border_shop:BorderShop-v0\): {said}$"):
+            experiment.read(file_of(tmp_path, own % f"{{error: {error}}}"))
+    with pytest.raises(Problem, match=r"no session ended in [\d,]+ random steps.*env.params.max_episode_steps"):
+        experiment.read(file_of(tmp_path, own % "{last: -1}"))
+    experiment.read(file_of(tmp_path, own % "{last: -1, max_episode_steps: 20}"))
+    with pytest.raises(Problem, match=r"No module named 'nowhere_else'.*PYTHONPATH"):
+        experiment.read(file_of(tmp_path, 'env: {id: "nowhere_else:Env-v0"}\n' + rows))
+
+
+@pytest.mark.parametrize(("params", "said"), [("{population: 0}", r"population = 0 must lie in \[1, "),
+                                              ("{first_user: -1}", "first_user = -1 must lie in"),
+                                              ("{population: 9999999999}", "ids end at")])
+def test_users_exist(tmp_path, params, said):
+    text = "env: {id: recloop/BernoulliBandit-v0, params: %s}\nalgorithms: [{name: ucb}]\n"
+    with pytest.raises(Problem, match=said):
+        experiment.read(file_of(tmp_path, text % params))
+
+
+def test_a_setting_by_our_name_leads_to_rllib_s(tmp_path):
+    path = file_of(tmp_path, "env: {id: CartPole-v1}\nalgorithms: [{rllib: PPO, params: {learning_rate: 1e-3}}]\n")
+    with pytest.raises(Problem, match=r"closest: lr$"):
+        experiment.read(path)
+
+
+def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
+    from platform.run.folder import new_folder
+
+    monkeypatch.chdir(tmp_path)
+    e = experiment.read(file_of(tmp_path, BERNOULLI + "algorithms: [{name: ucb}]\n"))
+    assert len({new_folder(e, None) for _ in range(4)}) == 4
