@@ -31,5 +31,5 @@ def test_only_finite_scores_can_win_and_the_others_are_named(scores, best):
 
 
 def test_a_search_without_a_finite_score_names_the_row():
-    with pytest.raises(Failed, match="search for ucb found nothing: none of the 2 settings .* finite"):
+    with pytest.raises(Failed, match=r"search for ucb found nothing: none of the 2 settings .* finite"):
         choose(tried(NAN, INF), "eval/return_mean", "ucb", Console(quiet=True))
