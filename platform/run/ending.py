@@ -3,7 +3,6 @@ import errno
 import signal
 import threading
 
-
 SIGTERM_CAME = threading.Event()     # a flag: Ray catches a KeyboardInterrupt and raises one of its own
 
 
