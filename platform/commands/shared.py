@@ -27,14 +27,19 @@ def parser(verb: str, does: str, flags: list[str], epilog: str = "") -> argparse
 
 
 def status_of(run: Callable[[], int]) -> int:
-    """The exit status of a command: its own, 2 with one message where something must be mended, 130 after Ctrl-C."""
+    """The exit status of a command: its own, 2 with one message where something must be mended, 130 after Ctrl-C and
+    143 after SIGTERM."""
     from ..experiment.model import Problem
+    from ..run.ending import SIGTERM_CAME, end_on_sigterm
 
+    end_on_sigterm()
     try:
         return run()
     except Problem as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted; continue with --resume", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        ended = SIGTERM_CAME.is_set()
+        how = str(stop) or "continue with --resume"
+        print(f"{'terminated' if ended else 'interrupted'}; {how}", file=sys.stderr)
+        return 143 if ended else 130

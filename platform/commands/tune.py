@@ -1,10 +1,12 @@
 """``recloop tune [EXPERIMENT]``: run an experiment, print the answer, write the report."""
 import os
+import sys
 from pathlib import Path
 
 from . import shared
 
-EPILOG = """exit status: 0 all trials finished, 1 a trial failed, 2 something to mend before it can run.
+EPILOG = """exit status: 0 all trials finished, 1 a trial failed, 2 something to mend before it can run,
+130 and 143 stopped by Ctrl-C and SIGTERM (--resume continues).
 examples:
   recloop tune                                  the quickstart
   recloop tune --data my_log.parquet            the same race on users fitted to your log
@@ -86,16 +88,27 @@ def _race(e, trials, resources: str, where: Path, args) -> int:
 
     from ..report import terminal
     from ..run import race
+    from ..run.ending import disk_full
     from ..run.tuning import Failed
 
     console = Console(highlight=False)
     introduce(console, e, trials, resources, where)
-    status = 0
+    status, again = 0, f"continue with: recloop tune --resume {where}"
     try:
         race.run(e, where, console, args.address)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(again) from None
     except Failed as failed:
         console.print(f"[red]some trials failed[/red]; the rest is reported.\n{failed}", markup=True, soft_wrap=True)
         status = 1
+        if disk_full(failed):
+            print(f"error: the disk is full; make room, then {again}", file=sys.stderr)
+            return status
+    except Exception as error:
+        if not disk_full(error):
+            raise
+        print(f"error: the disk is full; make room, then {again}", file=sys.stderr)
+        return 1
     return max(status, terminal.conclude(console, where, args.verbose, args.figures))
 
 

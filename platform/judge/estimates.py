@@ -30,13 +30,16 @@ def table(trial: Trial, policy) -> list[dict]:
         return []
     task = task_of(trial.spec.env_id, trial.spec.env_params)
     if trial.log:
-        return [fitted_q(task, policy, simulated_log.held_out(trial.log))]
+        try:
+            return [fitted_q(task, policy, simulated_log.held_out(trial.log))]
+        except ValueError as error:
+            return [unknown("fitted_q", error)]
     return estimate(task, policy, trial.estimates)
 
 
 def estimate(task: Task, policy, names: Sequence[str], folds: int = 2) -> list[dict]:
     """Each estimator of ``names`` on the log behind a task: value, low, high (95 %), effective_sample_size and rows, in
-    rewards a row."""
+    rewards a row.  One that can say nothing here has NaN and its ``reason``, beside the others."""
     source, items = task.knows.log, task.knows.catalogue
     assert source is not None and items is not None        # checked before Ray started
     log = {name: value[0] for name, value in source.batch("test").items()}
@@ -49,9 +52,20 @@ def estimate(task: Task, policy, names: Sequence[str], folds: int = 2) -> list[d
     sample = estimators.Sample(reward=log["reward"], action=log["action"], target=target,
                                propensity=np.exp(log["log_prob"]) if known else None,
                                q_hat=_reward_model(task, keep, folds))
-    found = {name: estimators.ESTIMATORS[name](sample) for name in names}
-    return [{"estimator": name, **{key: float(getattr(value, key)) for key in COLUMNS}}
-            for name, value in found.items()]
+    return [_valued(name, sample) for name in names]
+
+
+def _valued(name: str, sample: estimators.Sample) -> dict:
+    try:
+        found = estimators.ESTIMATORS[name](sample)
+    except ValueError as error:                            # no overlap, no propensities: no reason to lose the trial
+        return unknown(name, error)
+    return {"estimator": name, **{key: float(getattr(found, key)) for key in COLUMNS}}
+
+
+def unknown(name: str, error: ValueError) -> dict:
+    """The row of an estimator that can say nothing: NaN, and why."""
+    return {"estimator": name, **dict.fromkeys(COLUMNS, float("nan")), "reason": str(error)}
 
 
 def fitted_q(task: Task, policy, path: Path) -> dict:

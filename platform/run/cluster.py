@@ -1,10 +1,12 @@
 """Ray, without its noise: started for a run or found at an address, and refused where a trial could never be placed."""
 import contextlib
 import os
+import signal
 import socket
 
 from ..experiment.checks import check_resources, cpus
 from ..experiment.model import Experiment, Problem
+from .ending import keep_sigterm
 
 QUIET = {"RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_DEDUP_LOGS": "0",
          "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
@@ -24,6 +26,7 @@ def cluster(e: Experiment, address: str | None):
     warnings.filterwarnings("ignore")
     import ray
 
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     mine = not ray.is_initialized()
     if mine and address:
         reachable(address)
@@ -31,6 +34,7 @@ def cluster(e: Experiment, address: str | None):
     elif mine:
         ray.init(address="local", num_cpus=cpus(e), include_dashboard=False, log_to_driver=False,
                  logging_level=logging.ERROR)
+    keep_sigterm(on_sigterm)
     for name in ("ray", "ray.tune", "ray.rllib", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:

@@ -2,13 +2,16 @@
 
 `LocalFleet` runs everything in process, `Fleet` on Ray workers; the numbers are the same.
 """
+import time
 from typing import Any
 
 from custom_algos.core import Transition
 
-from ..trial.build import is_ours
+from ..trial.build import keeps_state, task_of
 from ..trial.trial import Spec
 from .workers import Simulator
+
+LOSSES, WITHIN_ITERATIONS, WITHIN_SECONDS = 10, 100, 600.0           # a worker may be lost so often in such a window
 
 
 class LocalFleet:
@@ -28,6 +31,9 @@ class LocalFleet:
         for shard, state in enumerate(states):
             self.simulator.set_state(shard, state)
 
+    def notices(self) -> list[str]:
+        return []
+
     def stop(self) -> None:
         pass
 
@@ -39,11 +45,14 @@ class Fleet:
     """
 
     def __init__(self, spec: Spec, workers: int):
-        self.spec, self.native = spec, is_ours(spec.env_id)
+        self.spec, self.native = spec, keeps_state(task_of(spec.env_id, spec.env_params).env)
         self.states: list[Any] = [None] * spec.shards
         self.workers: list[Any] = [None] * workers         # Ray's handles
         self.starting: dict[Any, int] = {}                 # first sign of life -> worker
         self.lost = 0                                      # workers that died so far
+        self.losses: list[tuple[int, float]] = []          # the recent ones: (iteration, moment)
+        self.restarts = [0] * spec.shards                  # how often each shard began anew
+        self.told: list[str] = []
         for worker in range(workers):
             self._start(worker)
 
@@ -67,7 +76,8 @@ class Fleet:
                 if shard is not None:
                     waiting.remove(shard)
                     free.remove(worker)
-                    call = self.workers[worker].run.remote(shard, self.states[shard], sent, iteration, steps)
+                    call = self.workers[worker].run.remote(shard, self.states[shard], sent, iteration, steps,
+                                                           self.restarts[shard])
                     flying[call] = shard, worker
             for call in ray.wait([*flying, *self.starting], num_returns=1)[0]:
                 if call in self.starting:
@@ -78,14 +88,38 @@ class Fleet:
                     done[shard] = ray.get(call)
                     free.append(worker)
                 except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError) as error:
-                    if getattr(error, "actor_init_failed", False) or self.lost >= 10 * len(self.workers):
+                    if getattr(error, "actor_init_failed", False) or self._too_many(iteration):
                         raise
-                    self.lost += 1
-                    ray.kill(self.workers[worker])
-                    self._start(worker)
+                    self._replace(worker, shard, iteration)
                     waiting.insert(0, shard)               # from the state we hold: the same result
         self.states = [done[shard][1] for shard in range(self.spec.shards)]
         return [(done[shard][0], done[shard][2]) for shard in range(self.spec.shards)]
+
+    def _too_many(self, iteration: int) -> bool:
+        """Whether one loss more is too many for the last iterations, or for the last minutes."""
+        self.losses = [(i, at) for i, at in self.losses
+                       if iteration - i < WITHIN_ITERATIONS or time.monotonic() - at < WITHIN_SECONDS]
+        return len(self.losses) >= LOSSES * len(self.workers)
+
+    def _replace(self, worker: int, shard: int, iteration: int) -> None:
+        """Another worker in the place of a dead one, and a word about it."""
+        import ray
+
+        self.lost += 1
+        self.losses.append((iteration, time.monotonic()))
+        cost = "nothing is lost"
+        if not self.native:                                # its shards begin anew, with other sessions than the first
+            cost = "its sessions in flight are lost"
+            for own in range(worker, self.spec.shards, len(self.workers)):
+                self.restarts[own] += 1
+        self.told.append(f"worker {worker} died in iteration {iteration} with shard {shard} of {self.spec.env_id} and "
+                         f"was replaced; {cost}")
+        ray.kill(self.workers[worker])
+        self._start(worker)
+
+    def notices(self) -> list[str]:
+        told, self.told = self.told, []
+        return told
 
     def get_state(self) -> list[Any]:
         return self.states

@@ -86,9 +86,12 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def append(path: Path, row: dict) -> None:
-    """One JSON line, on disk before we go on."""
-    with open(path, "a") as file:
-        file.write(json.dumps(row) + "\n")
+    """One JSON line, on disk before we go on; a half-written one before it (a kill, a full disk) is closed first."""
+    with open(path, "ab+") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end:
+            file.seek(end - 1)
+        file.write((b"" if not end or file.read(1) == b"\n" else b"\n") + json.dumps(row).encode() + b"\n")
         file.flush()
 
 
@@ -98,7 +101,7 @@ def read_lines(path: Path) -> list[dict]:
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
             row = json.loads(line)
-        except json.JSONDecodeError:                       # the last line of a run that was killed
+        except json.JSONDecodeError:                       # what a killed run wrote last
             continue
         rows[row["trial"], row["iteration"]] = row
     return list(rows.values())

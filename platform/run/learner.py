@@ -88,6 +88,10 @@ class Learner:
         """What the evaluator asks for actions (None: the oracle)."""
         return self.algorithm
 
+    def notices(self) -> list[str]:
+        """Workers that died since the last call, one sentence each."""
+        return self.fleet.notices() if self.fleet else []
+
     def save(self, folder: str) -> None:
         checkpoint.save(folder, {
             "counters": {"env_steps": self.env_steps, "iteration": self.iteration, "wall": self.wall},

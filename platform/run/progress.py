@@ -15,6 +15,7 @@ from rich.table import Table
 from ..trial.trial import Trial
 from .folder import append
 
+MOST_NOTICES = 3                                          # of one report, in the console
 PLAIN_EVERY = 5.0                                         # seconds between plain lines
 
 
@@ -50,11 +51,22 @@ class Progress(tune.Callback):
         ours = Trial.of(trial.config["trial"])
         if ours.stage == "final":
             self._keep(ours, result)
+        if "notices" in result:
+            self._tell(ours, result)
         self.rows.setdefault(trial.trial_id, {}).update(
             trial=ours.row.label, seed=ours.seed_number, env_steps=result["env_steps"], budget=ours.budget,
             rate=result.get("time/env_steps_per_s"), score=result.get("eval/return_mean"),
             state="done" if result.get("done") else "running")
         self._show()
+
+    def _tell(self, ours: Trial, result) -> None:
+        """What happened to a trial on the way: at most a few lines at a time, all of it in ``notices.jsonl``."""
+        append(self.folder / "notices.jsonl", {"trial": f"{ours.stage} {ours.id}",
+                                               "iteration": result["training_iteration"], "notices": result["notices"]})
+        for notice in result["notices"][:MOST_NOTICES]:
+            self.console.print(f"{ours.row.label} #{ours.seed_number}: {notice}", markup=False, soft_wrap=True)
+        if (more := len(result["notices"]) - MOST_NOTICES) > 0:
+            self.console.print(f"{ours.row.label} #{ours.seed_number}: … and {more} more", markup=False)
 
     def _keep(self, ours: Trial, result) -> None:
         """A line of the curves, and at the end the trial's tables as they are."""

@@ -9,7 +9,7 @@ from ..experiment.model import Experiment
 from ..experiment.plan import log_seed, trials
 from ..trial.trial import Spec
 from .cluster import cluster
-from .folder import conclude, keep_last_checkpoints, machine, write_json, write_whole
+from .folder import conclude, keep_last_checkpoints, machine, read_lines, write_json, write_whole
 from .search import search
 from .tuning import Failed, fit
 
@@ -28,6 +28,9 @@ def run(e: Experiment, folder: Path, console, address: str | None = None) -> Pat
     if not failed:
         keep_last_checkpoints(folder)
     wall = before.get("wall_s", 0.0) + time.time() - started
+    if told := [f"{line['trial']}: {notice}" for line in read_lines(folder / "notices.jsonl")
+                for notice in line["notices"]]:
+        record["notices"] = told
     write_json(path, record | {"finished": _at(time.time()), "wall_s": round(wall, 1)})
     (folder / "errors.txt").unlink(missing_ok=True)
     if failed:

@@ -200,6 +200,9 @@ class Baseline:
     def policy(self) -> _Policy:
         return _Policy(self.algorithm.get_module(), self.space, self.action_space, self.actions)
 
+    def notices(self) -> list[str]:
+        return []
+
     def save(self, folder: str) -> None:
         self.algorithm.save_to_path(folder)
         checkpoint.save(folder, {"env_steps": self.env_steps, "wall": self.wall, "updates": self.updates}, "counters")

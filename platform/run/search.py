@@ -40,13 +40,31 @@ def _search_one(e: Experiment, trial: Trial, folder: Path, console) -> dict[str,
     console.print(f"searching {trial.row.label}: {total} trials over {', '.join(space)}")
     results, _ = fit({"trial": trial.plain(), "search": space}, folder, f"search-{folder_name(trial.row.id)}", e, total,
                      console, search_alg=_searcher(e, trial, bool(grids)), scheduler=scheduler, num_samples=samples)
-    good = [r for r in results if r.metrics and metric in r.metrics]
+    return choose(results, metric, trial.row.label, console)
+
+
+def choose(results: list, metric: str, label: str, console) -> dict[str, Any]:
+    """The best of the settings whose score is a finite number; the others are named.  `Failed` where there is none."""
+    table = [{"params": r.config["search"], "score": float(r.metrics[metric]), "env_steps": r.metrics["env_steps"]}
+             for r in results if r.metrics and metric in r.metrics]
+    if not table:
+        raise Failed(f"no trial of the search for {label} finished")
+    good = [line for line in table if math.isfinite(line["score"])]
     if not good:
-        raise Failed(f"no trial of the search for {trial.row.label} finished")
-    best = max(good, key=lambda r: r.metrics[metric])
-    table = [{"params": r.config["search"], "score": r.metrics[metric], "env_steps": r.metrics["env_steps"]}
-             for r in good]
-    return {"params": best.config["search"], "score": best.metrics[metric], "trials": table}
+        raise Failed(f"the search for {label} found nothing: none of the {len(table)} settings it tried has a finite "
+                     f"{metric}; check the environment's rewards, or search smaller values")
+    for line in table:
+        if not math.isfinite(line["score"]):
+            setting = ", ".join(f"{name} {value}" for name, value in line["params"].items())
+            console.print(f"search for {label}: the setting {setting} cannot be chosen, its score is {line['score']}",
+                          markup=False, soft_wrap=True)
+    best = max(good, key=lambda line: line["score"])
+    return {"params": best["params"], "score": best["score"], "trials": [_plain(line) for line in table]}
+
+
+def _plain(line: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows no NaN: a score that is not finite is kept as null."""
+    return line if math.isfinite(line["score"]) else line | {"score": None}
 
 
 def _searcher(e: Experiment, trial: Trial, grid: bool):

@@ -4,10 +4,12 @@ Behind it stands `platform.run.learner.Learner` or `platform.run.rllib.Baseline`
 same marks of real environment steps, and the same judges look at both.
 """
 import time
+from pathlib import Path
 
 from ray import tune
 
 from ..judge import final
+from ..trial import checkpoint as states
 from ..trial.build import one_thread
 from ..trial.trial import Role, Trial
 from .learner import Learner
@@ -28,6 +30,7 @@ class Race(tune.Trainable):
 
     def setup(self, config):
         self.trial = Trial.of(config["trial"]).with_params(config.get("search", {}))
+        self.notices: list[str] = []                       # what the user should be told with the next report
         one_thread()
         if self.trial.row.role is Role.RLLIB:
             from .rllib import Baseline
@@ -46,13 +49,26 @@ class Race(tune.Trainable):
             cost = {"env_steps": result["env_steps"], "wall_s": wall,
                     "env_steps_per_s": result["env_steps"] / wall if wall else float("nan")}
             result["tables"] = final.tables(self.trial, self.side, cost)
-        return result | {"time/wall_s": time.monotonic() - start, "done": bool(done)}
+        told, self.notices = [*self.notices, *self.side.notices()], []
+        result |= {"time/wall_s": time.monotonic() - start, "done": bool(done)}
+        return result | ({"notices": told} if told else {})
 
     def save_checkpoint(self, checkpoint_dir):
         self.side.save(checkpoint_dir)
 
     def load_checkpoint(self, checkpoint):
-        self.side.load(checkpoint)
+        """Continue from ``checkpoint``, or from the newest whole one before it."""
+        newest = Path(checkpoint)
+        older = [path for path in newest.parent.glob("checkpoint_*") if path.name < newest.name]
+        for folder in (newest, *sorted(older, reverse=True)):
+            try:
+                self.side.load(str(folder))
+            except states.Broken as broken:
+                self.notices.append(f"a checkpoint is passed over: {broken}")
+                continue
+            self._iteration = self._iteration if folder == newest else int(folder.name.rpartition("_")[2]) + 1
+            return
+        raise states.Broken(f"{newest}: no whole checkpoint, here or before it")
 
     def reset_config(self, new_config):
         self.cleanup()

@@ -3,7 +3,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import gymnasium as gym
 
@@ -19,8 +19,22 @@ def stable_seed(*parts) -> int:
     return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:4], "big") >> 1
 
 
+@runtime_checkable
+class KeepsState(Protocol):
+    """A vector environment whose state can be taken out and put back."""
+
+    def get_state(self) -> Any: ...
+
+    def set_state(self, state) -> tuple[Any, dict[str, Any]]: ...
+
+
+def keeps_state(env) -> TypeGuard[KeepsState]:
+    """Whether an environment says that it can save its state."""
+    return isinstance(env, KeepsState)
+
+
 def is_ours(env_id: str) -> bool:
-    """Whether the environment's state can be taken out and put back (all of our ids)."""
+    """Whether the id is one of ours, which know users by their number."""
     import envs
 
     return env_id in envs.MODELS

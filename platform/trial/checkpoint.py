@@ -13,6 +13,10 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
 
+class Broken(ValueError):
+    """A file of a checkpoint is missing, cut short or not ours."""
+
+
 def save(folder: str | Path, state: dict[str, Any], name: str = "state") -> None:
     """Write a nested dict of arrays and plain values; each file appears whole or not at all."""
     arrays: dict[str, np.ndarray] = {}
@@ -25,14 +29,14 @@ def save(folder: str | Path, state: dict[str, Any], name: str = "state") -> None
 
 
 def load(folder: str | Path, name: str = "state") -> dict[str, Any]:
-    """The reverse of `save`; ValueError names a file that is missing or broken."""
+    """The reverse of `save`; `Broken` names a file that is missing or broken."""
     path = Path(folder) / f"{name}.json"
     try:
         plain = json.loads(path.read_text())
         path = path.with_suffix(".safetensors")
         return _join(plain, load_file(path))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        raise ValueError(f"{path}: not a checkpoint of this project ({type(error).__name__}: {error})") from error
+        raise Broken(f"{path}: not a checkpoint of this project ({type(error).__name__}: {error})") from error
 
 
 def _split(tree, prefix, arrays):

@@ -29,6 +29,7 @@ class About(NamedTuple):
     reference: Row | None
     bound: Row | None
     passed: bool                   # the bound is none
+    notices: list[str]             # what happened on the way: workers lost, checkpoints passed over
 
 
 def content(r: Results, board: Board) -> About:
@@ -37,4 +38,5 @@ def content(r: Results, board: Board) -> About:
                  Log(log["log"], log["rows"], log["users"], log["items"]) if "rows" in log else None,
                  r.measure, r.exact, r.steps, people.get("shards", 1) * people.get("users_per_shard", 0),
                  r.steps // r.runs_each, board.best.runs if board.best else 0, float(r.users.sum()),
-                 r.users_are_people, r.random, r.reference, r.bound, board.passed)
+                 r.users_are_people, r.random, r.reference, r.bound, board.passed,
+                 (r.json("machine.json") or {}).get("notices", []))

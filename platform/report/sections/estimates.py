@@ -55,6 +55,7 @@ class Estimate(NamedTuple):
     rows: float                    # rows of the log
     support: float                 # share of the policy's choices that the log has tried
     simulated: float               # the same in the simulator: reward per step, or return of a session
+    reason: str = ""               # why the estimator says nothing
 
     @property
     def near(self) -> bool:
@@ -62,7 +63,7 @@ class Estimate(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """All runs of one row by one estimator."""
+    """All runs of one row that one estimator can value."""
 
     row: Row
     estimator: Estimator
@@ -102,8 +103,13 @@ def measure(r: Results) -> list[Estimate]:
                 float(line.get(name, math.nan)) for name in ("low", "high", "effective_sample_size", "rows", "support"))
             real = (sessions if estimator.session else steps).get(line["trial"], math.nan)
             found.append(Estimate(line["trial"], row, int(line["seed"]), estimator, float(line["value"]), low, high,
-                                  effective, rows, support, real))
+                                  effective, rows, support, real, _text(line.get("reason"))))
     return found
+
+
+def _text(reason) -> str:
+    """A cell of text; empty where the table has none (a missing cell is None or NaN)."""
+    return reason if isinstance(reason, str) else ""
 
 
 def _simulated(r: Results, column: str) -> dict[str, float]:
@@ -119,9 +125,13 @@ def summed(each: list[Estimate]) -> list[Summary]:
     groups: dict[tuple[str, str], list[Estimate]] = {}
     for e in each:
         groups.setdefault((e.row.id, e.estimator.name), []).append(e)
-    return [Summary(part[0].row, part[0].estimator, len(part), float(np.mean([e.value for e in part])),
-                    float(np.mean([e.simulated for e in part])), sum(e.near for e in part))
-            for part in groups.values()]
+    return [_summary(part[0], [e for e in part if math.isfinite(e.value)]) for part in groups.values()]
+
+
+def _summary(first: Estimate, known: list[Estimate]) -> Summary:
+    value, simulated = (float(np.mean([getattr(e, name) for e in known])) if known else math.nan
+                        for name in ("value", "simulated"))
+    return Summary(first.row, first.estimator, len(known), value, simulated, sum(e.near for e in known))
 
 
 def lines(r: Results) -> list[str]:
@@ -134,7 +144,8 @@ def lines(r: Results) -> list[str]:
         for trial in dict.fromkeys(e.trial for e in rows):
             own = [e for e in rows if e.trial == trial]
             parts = [f"{e.estimator.name} {fixed(e.value, 4)} [{fixed(e.low, 4)}, {fixed(e.high, 4)}] (effective rows "
-                     f"{fixed(e.effective, 0)})" for e in own]
+                     f"{fixed(e.effective, 0)})" if math.isfinite(e.value) else f"{e.estimator.name} none ({e.reason})"
+                     for e in own]
             out.append(f"  {own[0].row.label}, seed {own[0].seed}: {'; '.join(parts)}")
         if not any(e.estimator.corrects for e in rows):
             out.append("  the direct method alone: no estimate here corrects for what the log's policy chose to show")

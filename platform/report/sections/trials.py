@@ -79,6 +79,7 @@ def listed(r: Results) -> list[Trial]:
 
 def _tuning(r: Results, key: str, trials: list[dict]) -> Tuning:
     """What was tried for one row, named by its id."""
-    tried = [Tried(", ".join(f"{name} = {value}" for name, value in t["params"].items()), t["env_steps"], t["score"])
-             for t in trials]
-    return Tuning(r.rows[key].label if key in r.rows else key, sorted(tried, key=lambda t: -t.score))
+    tried = [Tried(", ".join(f"{name} = {value}" for name, value in t["params"].items()), t["env_steps"],
+                   math.nan if t["score"] is None else t["score"]) for t in trials]
+    tried.sort(key=lambda t: -t.score if math.isfinite(t.score) else math.inf)
+    return Tuning(r.rows[key].label if key in r.rows else key, tried)

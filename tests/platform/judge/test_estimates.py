@@ -1,4 +1,6 @@
 """Off-policy estimates of a trained policy on the log behind its users."""
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,3 +57,34 @@ def test_a_row_is_valued_by_a_model_that_never_saw_it(shop):
     mine = shop.knows.log.order("test")[keep] % 2 == 0
     np.testing.assert_array_equal(before[mine], after[mine])
     assert np.abs(before[~mine] - after[~mine]).max() > 0.05
+
+
+class Always:
+    """Shows one item to everybody."""
+
+    def __init__(self, item):
+        self.item = item
+
+    def act(self, obs, rng, explore=True, mask=None):
+        return np.full(len(obs), self.item), np.zeros(len(obs), np.float32)
+
+
+def test_an_estimator_that_can_say_nothing_leaves_the_others_and_says_why(tmp_path):
+    """The log never showed the third item to the users who are held out."""
+    rng, rows = np.random.default_rng(0), 4000
+    frame = pd.DataFrame({"time": np.arange(rows, dtype=float), "user": rng.integers(0, 40, rows),
+                          "item": rng.integers(0, 3, rows), "click": (rng.random(rows) < .3).astype(float),
+                          "propensity": 1 / 3})
+    params = {"path": str(tmp_path / "log.parquet"), "impressions": 2, "taste_dimensions": 0}
+    logs.write(logs.from_frame(frame), params["path"])
+    log = task_of("recloop/Logged-v0", params).knows.log
+    held_out = np.unique(log.world.rows["user"][log.order("test")])
+    names = np.unique(frame.user.astype(str))
+    keep = ~((frame.item == 2) & frame.user.astype(str).isin(names[held_out]))
+    params["path"] = str(tmp_path / "thin.parquet")
+    logs.write(logs.from_frame(frame[keep]), params["path"])
+    found = {row["estimator"]: row for row in estimates.estimate(
+        task_of("recloop/Logged-v0", params), Always(2), ["direct_method", "ips", "snips", "doubly_robust"])}
+    assert math.isnan(found["snips"]["value"]) and "never takes a logged action" in found["snips"]["reason"]
+    assert all(math.isfinite(found[name]["value"]) and "reason" not in found[name]
+               for name in ("direct_method", "ips", "doubly_robust"))

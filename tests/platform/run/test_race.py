@@ -1,10 +1,12 @@
 """Numbers do not depend on workers, on their death, or on an interruption of the run."""
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,13 +17,16 @@ import yaml
 
 from custom_algos.core import tree_map
 from custom_algos.rollout import make_rng
+from platform.commands import tune
 from platform.experiment import reading
 from platform.judge import evaluation
 from platform.run import folder as results
 from platform.run import race
 from platform.run.fleet import Fleet, LocalFleet
 from platform.run.learner import Learner
+from platform.run.trainable import Race
 from platform.run.workers import Simulator
+from platform.trial import checkpoint
 from platform.trial.trial import Role, Row, Spec, Trial
 
 
@@ -75,9 +80,65 @@ def test_a_killed_worker_changes_nothing(ray_session):
         lost = getattr(fleet, "lost", 0)
         fleet.stop()
     assert lost == 1                                       # the kill was seen …
+    assert "was replaced; nothing is lost" in fleet.notices()[0] and fleet.notices() == []     # … told once …
     for calm, disturbed in zip(*results, strict=True):     # … and the transitions are the undisturbed ones
         for (batch, sums), (other, other_sums) in zip(calm, disturbed, strict=True):
             assert same(tuple_of(batch), tuple_of(other)) and same(sums, other_sums)
+
+
+def test_a_shard_that_begins_anew_meets_other_sessions_than_its_first():
+    """A third-party environment cannot save its state; count 0 leaves the numbers where they were."""
+    spec = Spec("CartPole-v1", {}, "random", {}, 5, 1, 4)
+    first, again, anew = (Simulator(spec).collect(0, 0, 5, restarts)[0] for restarts in (0, 0, 1))
+    assert same(first.obs, again.obs) and not same(first.obs[0], anew.obs[0])
+
+
+def test_the_newest_whole_checkpoint_is_taken_and_the_broken_ones_are_named(tmp_path):
+    folders = [tmp_path / f"checkpoint_{at:06d}" for at in range(3)]
+    for at, folder in enumerate(folders):
+        checkpoint.save(folder, {"at": at, "x": np.arange(3)})
+    (folders[2] / "state.safetensors").unlink()
+    (folders[1] / "state.safetensors").write_bytes(b"cut")
+    loaded = []
+    side = SimpleNamespace(load=lambda folder: loaded.append(checkpoint.load(folder)["at"]))
+    ours = object.__new__(Race)
+    ours.side, ours.notices, ours._iteration = side, [], 3
+    ours.load_checkpoint(str(folders[2]))
+    assert loaded == [0] and ours._iteration == 1 and len(ours.notices) == 2 and "passed over" in ours.notices[0]
+    (folders[0] / "state.json").unlink()
+    with pytest.raises(checkpoint.Broken, match="no whole checkpoint"):
+        ours.load_checkpoint(str(folders[2]))
+
+
+def test_losses_are_counted_in_a_window():
+    fleet = object.__new__(Fleet)
+    fleet.workers, now = [None, None], time.monotonic()
+    fleet.losses = [(i, now) for i in range(20)]
+    assert fleet._too_many(20)                             # 20 of two workers in the last minutes
+    fleet.losses = [(i, now - 1000) for i in range(20)]
+    assert fleet._too_many(50)                             # … or in the last iterations
+    assert not fleet._too_many(110) and len(fleet.losses) == 9             # the older ones are forgotten
+
+
+def test_what_a_half_written_line_is_followed_by_is_kept(tmp_path):
+    path = tmp_path / "curves.jsonl"
+    results.append(path, {"trial": "a", "iteration": 1})
+    path.write_bytes(path.read_bytes() + b'{"trial": "a", "iter')
+    results.append(path, {"trial": "a", "iteration": 2})
+    assert [row["iteration"] for row in results.read_lines(path)] == [1, 2]
+
+
+def test_a_full_disk_ends_in_a_sentence_that_says_how_to_go_on(monkeypatch, small, tmp_path, capsys):
+    def full(*_, **__):
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as error:
+            raise RuntimeError("the run failed") from error
+
+    monkeypatch.setattr(race, "search", full)
+    assert tune.main([str(small), "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert "the disk is full; make room, then continue with: recloop tune --resume" in said and "Traceback" not in said
 
 
 def tuple_of(batch):
@@ -119,6 +180,27 @@ def test_a_killed_driver_resumes_to_the_same_numbers(small, tmp_path):
     os.killpg(victim.pid, signal.SIGKILL)
     victim.wait()
     assert not (cut / "scores.parquet").exists()           # nothing half-done looks complete
+    resumed = subprocess.run(command("--resume", cut), capture_output=True, text=True, timeout=240)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    for undisturbed, continued in zip(numbers(calm), numbers(cut), strict=True):
+        pd.testing.assert_frame_equal(undisturbed, continued, check_exact=True)
+
+
+@pytest.mark.slow
+def test_sigterm_says_how_to_resume_and_a_broken_checkpoint_is_passed_over(small, tmp_path):
+    """The newest checkpoint of every trial lacks a file or is cut short: an older one gives the same numbers."""
+    calm, cut = tmp_path / "calm", tmp_path / "cut"
+    assert subprocess.run(command(small, "--out", calm), capture_output=True, timeout=240).returncode == 0
+    victim = subprocess.Popen(command(small, "--out", cut), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(cut / "curves.jsonl", lines=12)
+    victim.terminate()
+    _, said = victim.communicate(timeout=60)
+    assert victim.returncode == 143 and said.strip() == f"terminated; continue with: recloop tune --resume {cut}"
+    assert not (cut / "scores.parquet").exists()
+    for one in (cut / "tune" / "final").glob("*/"):        # Tune may ask for any of them
+        for at, saved in enumerate(sorted(one.glob("checkpoint_*"))[1:]):
+            arrays = saved / "state.safetensors"
+            arrays.write_bytes(arrays.read_bytes()[:-3]) if at % 2 else arrays.unlink()
     resumed = subprocess.run(command("--resume", cut), capture_output=True, text=True, timeout=240)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     for undisturbed, continued in zip(numbers(calm), numbers(cut), strict=True):
