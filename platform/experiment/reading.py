@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parents[2] / "tune_configs"
 
 def shipped() -> dict[str, Path]:
     """The experiments that come with the project, by name."""
-    return {path.stem: path for path in sorted(HERE.glob("*.yaml"))}
+    return {path.stem: path for path in sorted(HERE.rglob("*.yaml"))}
 
 
 def of_chapter(number: int) -> list[str]:
