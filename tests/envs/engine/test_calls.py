@@ -1,14 +1,16 @@
-"""Calls with the types of the first call: the same results, and whatever may change its type is looked at."""
+"""Calls with the types of the first call: the same results; what comes from outside has one type by then."""
 import pickle
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 
 from envs.bandits.arms import ArmBandit
 from envs.control.pendulum import Pendulum
 from envs.engine.calls import Calls
 from envs.engine.params import kernel_type
 from envs.engine.rng import kernel
+from envs.ladder.env import Ladder
 
 
 @kernel_type
@@ -25,13 +27,30 @@ def spread(action, pair):
     return total
 
 
-def test_results_are_those_of_the_kernel_whatever_comes_first():
+def test_results_are_those_of_the_kernel():
     calls, pair = Calls(), Pair(np.arange(3.0), np.arange(3.0) ** 2 + 1)
-    whole, half = np.array([1, 2, 3]), np.array([0.5, 1.5, 2.5], np.float32)
-    for action in (whole, half, np.arange(6.0)[::2], whole[::-1].copy()):
+    for action in (np.array([1, 2, 3]), np.array([3, 5, -2])):
         for _ in range(3):
             assert calls(spread, action, pair) == spread(action, pair) == action @ (pair.high - pair.low)
-    assert len(calls) == 3                                 # int64, float32, and float64 that is not contiguous
+    assert len(calls) == 1
+    with pytest.raises(TypeError, match="different type"):               # numbers of another size: no wrong result
+        calls(spread, np.ones(3, np.float32), pair)
+
+
+def test_a_choice_may_come_in_any_type():
+    """What a step gives is that of contiguous int64: with other whole numbers, with strides, as a list."""
+    wide = np.arange(12).reshape(4, 3)
+    expected = None
+    for action in (wide[:, 1].copy(), wide[:, 1], wide[:, 1].astype(np.int32), wide[:, 1].tolist(),
+                   np.asfortranarray(wide)[:, 1].astype(np.uint8)):
+        env = Ladder(4)
+        env.reset(seed=3)
+        for _ in range(3):                                               # types are looked up once a batch
+            env.step(wide[:, 0])
+            found = env.step(action)[:2]
+        expected = found if expected is None else expected
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])
 
 
 def test_a_copy_makes_its_own():
