@@ -13,7 +13,6 @@ examples:
   recloop tune movies --set algorithms.a2c.gamma=0.95
   recloop tune --resume results/quickstart/2026-01-31-120000
 `python -m platform.tune` is the same command."""
-RLLIB_RATE = 3_000                                        # env steps/s of RLlib's PPO: quickstart.yaml, one quiet core
 
 
 def parser():
@@ -92,44 +91,19 @@ def _race(e, trials, resources: str, where: Path, args) -> int:
     from ..run.tuning import Failed
 
     console = Console(highlight=False)
-    introduce(console, e, trials, resources, where)
+    terminal.introduce(console, e, trials, resources, where)
     status, again = 0, f"continue with: recloop tune --resume {where}"
     try:
         race.run(e, where, console, args.address)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(again) from None
-    except Failed as failed:
-        console.print(f"[red]some trials failed[/red]; the rest is reported.\n{failed}", markup=True, soft_wrap=True)
-        status = 1
-        if disk_full(failed):
-            print(f"error: the disk is full; make room, then {again}", file=sys.stderr)
-            return status
     except Exception as error:
-        if not disk_full(error):
+        if disk_full(error):
+            print(f"error: the disk is full; make room, then {again}", file=sys.stderr)
+            return 1
+        if not isinstance(error, Failed):
             raise
-        print(f"error: the disk is full; make room, then {again}", file=sys.stderr)
-        return 1
+        console.print("[red]some trials failed[/red]; the rest is reported.")
+        console.print(str(error), markup=False, soft_wrap=True)
+        status = 1
     return max(status, terminal.conclude(console, where, args.verbose, args.figures))
-
-
-def introduce(console, e, trials, resources: str, where: Path) -> None:
-    """What is going to be run."""
-    from ..trial.build import task_of
-    from ..trial.trial import Role
-
-    learners = sorted({trial.row.label for trial in trials if trial.row.role.races})
-    console.print(f"[bold]{e.question or e.name}[/bold]")
-    runs, session = e.population.replications, e.score == "session"
-    exact = task_of(e.env.id, e.env.params).knows.exact is not None
-    judge = "exactly, by dynamic programming" if exact else f"on {e.population.eval_users:,} held-out users"
-    console.print(f"{len(trials)} trials: {', '.join(learners)} × {e.seeds} seeds"
-                  + (f" × {runs:,} independent runs" if runs > 1 else "")
-                  + (", and random, today's policy and the bounds once" if session else ""))
-    console.print(f"budget: {e.budget.env_steps:,} real env steps a trial on {e.env.id}; "
-                  f"{e.population.users} users at a time; "
-                  + (f"scored {judge}" if session
-                     else f"scored by the {'regret' if e.score == 'regret' else 'expected reward'} while learning"))
-    if any(trial.row.role is Role.RLLIB and trial.row.algorithm == "PPO" for trial in trials):
-        console.print(f"          set by the slowest row: RLlib's PPO makes about {RLLIB_RATE:,} env steps/s on one "
-                      f"core, {e.budget.env_steps / RLLIB_RATE:.0f} s a seed")
-    console.print(f"resources: {resources}\nresults: {where}", soft_wrap=True)

@@ -1,8 +1,11 @@
-"""What the command says in the terminal after a run: the leaderboard, the answer, where the report lies."""
+"""What the command says in the terminal: what is going to be run; then the leaderboard, the answer, the report."""
 import math
 import traceback
+from pathlib import Path
 
 from . import words
+
+RLLIB_RATE = 3_000                                        # env steps/s of RLlib's PPO: quickstart.yaml, one quiet core
 
 
 def conclude(console, folder, verbose, target=None) -> int:
@@ -59,3 +62,28 @@ def _line(s, board, wide) -> list[str]:
     more = [words.span(gap.low, gap.high, board.signed) if compared else "", str(s.runs)] if wide else []
     return [s.row.label, show(s.score.mean), words.span(s.score.low, s.score.high, show), words.percent(s.share),
             board.signed(gap.mean) if compared else "", *more, words.rate(s.env_steps_per_s), words.duration(s.wall_s)]
+
+
+def introduce(console, e, trials, resources: str, where: Path) -> None:
+    """What is going to be run."""
+    from rich.markup import escape
+
+    from ..trial.build import task_of
+    from ..trial.trial import Role
+
+    learners = sorted({trial.row.label for trial in trials if trial.row.role.races})
+    console.print(f"[bold]{escape(e.question or e.name)}[/bold]")
+    runs, session = e.population.replications, e.score == "session"
+    exact = task_of(e.env.id, e.env.params).knows.exact is not None
+    judge = "exactly, by dynamic programming" if exact else f"on {e.population.eval_users:,} held-out users"
+    console.print(f"{len(trials)} trials: {escape(', '.join(learners))} × {e.seeds} seeds"
+                  + (f" × {runs:,} independent runs" if runs > 1 else "")
+                  + (", and random, today's policy and the bounds once" if session else ""))
+    console.print(f"budget: {e.budget.env_steps:,} real env steps a trial on {e.env.id}; "
+                  f"{e.population.users} users at a time; "
+                  + (f"scored {judge}" if session
+                     else f"scored by the {'regret' if e.score == 'regret' else 'expected reward'} while learning"))
+    if any(trial.row.role is Role.RLLIB and trial.row.algorithm == "PPO" for trial in trials):
+        console.print(f"          set by the slowest row: RLlib's PPO makes about {RLLIB_RATE:,} env steps/s on one "
+                      f"core, {e.budget.env_steps / RLLIB_RATE:.0f} s a seed")
+    console.print(f"resources: {resources}\nresults: {where}", soft_wrap=True, markup=False)
