@@ -20,6 +20,8 @@ def parser():
     p = shared.parser("tune", "Race recommenders on simulated users.",
                       ["experiment", "--set", "--data", "--smoke", "--address", "--out", "--verbose"], EPILOG)
     p.add_argument("--resume", metavar="RUN", help="continue the run in this results folder")
+    p.add_argument("--trust", action="store_true", help="with --resume: continue unfinished searches and RLlib's rows, "
+                   "too, which reads pickles: only for a folder that you know")
     p.add_argument("--chapter", type=int, metavar="N", help="run every shipped experiment of chapter N of docs/path")
     p.add_argument("--figures", metavar="DIR", help="also write the figures (SVG) and the leaderboard (Markdown) here")
     p.add_argument("--dry-run", action="store_true", help="the same as: recloop check EXPERIMENT")
@@ -75,6 +77,8 @@ def _experiment(args):
     from ..experiment.model import Problem
     from ..run.folder import saved_experiment
 
+    if args.trust and not args.resume:
+        raise Problem("--trust goes with --resume: it says that the pickles of that folder may be read")
     if not args.resume:
         return reading.read(args.experiment or "quickstart", args.set, args.data, args.smoke)
     if args.experiment or args.set or args.data or args.out or args.smoke:
@@ -94,7 +98,7 @@ def _race(e, trials, resources: str, where: Path, args) -> int:
     terminal.introduce(console, e, trials, resources, where)
     status, again = 0, f"continue with: recloop tune --resume {where}"
     try:
-        race.run(e, where, console, args.address)
+        race.run(e, where, console, args.address, args.trust)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(again) from None
     except Exception as error:

@@ -138,6 +138,9 @@ def _check_budget(e: Experiment, path: str) -> None:
     if workers and users % workers and any(entry.rllib for entry in e.algorithms):
         raise Problem(f"{path}: resources.workers = {workers} must divide the {users} users at a time, "
                       f"because each of RLlib's runners takes an equal share")
+    if e.resources.step_timeout and not workers:
+        raise Problem(f"{path}: resources.step_timeout = {e.resources.step_timeout:g} needs resources.workers = 1 or "
+                      "more: only a process of its own can be stopped in the middle of a step")
     if workers > users:
         raise Problem(f"{path}: resources.workers = {workers} is more than the {users} users at a time; "
                       f"valid is 0 to {users}")

@@ -116,6 +116,8 @@ class Resources(Model):
     """Simulator processes of a trial; 0: it simulates in its own process.  Numbers do not depend on it."""
     learner_threads: int = Field(1, ge=1)
     """Threads of `learn`."""
+    step_timeout: float | None = Field(None, gt=0)
+    """Seconds that a worker may take for one block of one shard; then it is replaced and its shard given to another."""
     cpus: int | None = Field(None, ge=1)
     """CPUs that the whole run may use; none: all that this process may run on.  A cluster decides for itself."""
 

@@ -126,6 +126,7 @@ def _common(e: Experiment, row: Row, spec: Spec, number: int, stage) -> Trial:
     return Trial(row, spec, number, stage, budget=0, report_every=-(-e.budget.env_steps // e.budget.reports),
                  validation_users=e.population.validation_users, test_users=e.population.eval_users, score=e.score,
                  replications=e.population.replications, learner_threads=e.resources.learner_threads,
+                 step_timeout=e.resources.step_timeout,
                  estimates=tuple(e.estimates))
 
 

@@ -30,9 +30,6 @@ class Side(Protocol):
 
     def load(self, folder: str) -> None: ...
 
-    def notices(self) -> list[str]:
-        """What the user should be told since the last call: losses of workers."""
-
     def stop(self) -> None: ...
 
 

@@ -17,8 +17,8 @@ QUIET = {"RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "
 
 
 @contextlib.contextmanager
-def cluster(e: Experiment, address: str | None):
-    """Within the block Ray runs; `Problem` where its CPUs do not hold one trial."""
+def cluster(e: Experiment, address: str | None, console):
+    """Within the block Ray runs; `Problem` where there is no cluster, or its CPUs do not hold one trial."""
     os.environ.update({key: value for key, value in QUIET.items() if key not in os.environ})
     import logging
     import warnings
@@ -29,8 +29,7 @@ def cluster(e: Experiment, address: str | None):
     on_sigterm = signal.getsignal(signal.SIGTERM)
     mine = not ray.is_initialized()
     if mine and address:
-        reachable(address)
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        _join(address, console)
     elif mine:
         ray.init(address="local", num_cpus=cpus(e), include_dashboard=False, log_to_driver=False,
                  logging_level=logging.ERROR)
@@ -45,10 +44,29 @@ def cluster(e: Experiment, address: str | None):
             ray.shutdown()
 
 
+def _join(address: str, console) -> None:
+    """Connect to a running cluster and say which one it is; `Problem` says why that cannot be."""
+    import logging
+
+    import ray
+
+    reachable(address)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+    except Exception as error:                             # what Ray raises here is of a dozen types
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise Problem(f"--address {address}: Ray cannot join a cluster there ({first}); valid are auto (a cluster that "
+                      "runs on this machine) and HOST:PORT of its head; where it asks for a token, the environment "
+                      "variable RAY_AUTH_TOKEN or ~/.ray/auth_token must hold it, with RAY_AUTH_MODE=token") from None
+    alive = sum(node["Alive"] for node in ray.nodes())
+    console.print(f"joined the Ray cluster at {ray.get_runtime_context().gcs_address}: {alive} "
+                  f"machine{'s' * (alive != 1)}, {ray.cluster_resources().get('CPU', 0):g} CPUs", markup=False)
+
+
 def reachable(address: str) -> None:
     """`Problem` when nobody answers at host:port (Ray itself would try for minutes)."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host:                                           # "auto", "local": Ray's own words
+    if not host:                                           # "auto": Ray looks for it
         return
     try:
         socket.create_connection((host, int(port)), timeout=5).close()

@@ -8,7 +8,6 @@ import datetime
 import itertools
 import json
 import os
-import shutil
 from collections import defaultdict
 from importlib import metadata
 from pathlib import Path
@@ -68,7 +67,8 @@ def saved_experiment(folder: str | Path) -> Experiment:
     path = Path(folder) / "experiment.yaml"
     if not path.exists():
         raise Problem(f"--resume {folder}: {path} does not exist; name the folder of a run (results/NAME/TIME)")
-    if not (Path(folder) / "rows.json").exists():
+    attempts = Path(folder).glob("tune/final/*/")
+    if not (Path(folder) / "rows.json").exists() or not all(path.name.isdigit() for path in attempts):
         raise Problem(f"--resume {folder}: made by an older version, which kept its trials in another form; run the "
                       "experiment again (the old report.html stays readable)")
     return reading.read(path)
@@ -95,16 +95,25 @@ def append(path: Path, row: dict) -> None:
         file.flush()
 
 
-def read_lines(path: Path) -> list[dict]:
-    """Every whole line of a file written by `append`; later rows of a trial and iteration replace earlier ones."""
-    rows = {}
+def whole_lines(path: Path) -> list[dict]:
+    """Every whole line of a file written by `append`."""
+    rows = []
     for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:                       # what a killed run wrote last
-            continue
-        rows[row["trial"], row["iteration"]] = row
-    return list(rows.values())
+        with contextlib.suppress(json.JSONDecodeError):    # what a killed run wrote last
+            rows.append(json.loads(line))
+    return rows
+
+
+def read_lines(path: Path) -> list[dict]:
+    """The same where a later row of a trial and iteration replaces the earlier one."""
+    return list({(row["trial"], row["iteration"]): row for row in whole_lines(path)}.values())
+
+
+def forget(path: Path, trials: set[str]) -> None:
+    """Take out the lines of trials that begin anew."""
+    if path.exists() and trials:
+        kept = [row for row in whole_lines(path) if row["trial"] not in trials]
+        write_whole(path, "".join(json.dumps(row) + "\n" for row in kept))
 
 
 def conclude(e: Experiment, folder: Path) -> None:
@@ -125,18 +134,6 @@ def conclude(e: Experiment, folder: Path) -> None:
         write_json(folder / "problem.json", known)
     if (found := calibrate(task, pd.DataFrame(tables["scores"]))) is not None:
         write_json(folder / "calibration.json", found)
-
-
-def keep_last_checkpoints(folder: Path) -> None:
-    """The final policy of every trial moves to ``checkpoints/<trial>``; the earlier ones are only for a resume."""
-    for trial in sorted((folder / "tune" / "final").glob("*/")):
-        saved = sorted(trial.glob("checkpoint_*"))
-        if saved:
-            target = folder / "checkpoints" / trial.name.rsplit("-", 1)[0]
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(saved[-1], target)
-        for old in saved[:-1]:
-            shutil.rmtree(old)
 
 
 def machine(e: Experiment) -> dict[str, Any]:

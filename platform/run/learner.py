@@ -14,12 +14,13 @@ from ..trial import checkpoint, simulated_log
 from ..trial.build import make_algorithm, one_thread, task_of
 from ..trial.trial import Role, Trial
 from .fleet import Fleet, LocalFleet, make_fleet
+from .watch import Watch
 
 
 class Learner:
-    """An algorithm, its users and what it collected.  The oracle has none of them."""
+    """An algorithm, its users and what it collected.  The oracle has none of them.  ``watch`` hears what happens."""
 
-    def __init__(self, trial: Trial):
+    def __init__(self, trial: Trial, watch: Watch | None = None):
         self.trial, self.env_steps, self.iteration, self.wall = trial, 0, 0, 0.0
         self.task = task_of(trial.spec.env_id, trial.spec.env_params)
         self.algorithm: Algorithm | None = None
@@ -37,7 +38,7 @@ class Learner:
         elif trial.from_log:
             self.algorithm.learn(self._log())
         if trial.budget:
-            self.fleet = make_fleet(trial.spec, trial.workers)
+            self.fleet = make_fleet(trial.spec, trial.workers, watch, trial.step_timeout)
 
     def _log(self) -> Transition:
         if self.trial.log:
@@ -88,16 +89,12 @@ class Learner:
         """What the evaluator asks for actions (None: the oracle)."""
         return self.algorithm
 
-    def notices(self) -> list[str]:
-        """Workers that died since the last call, one sentence each."""
-        return self.fleet.notices() if self.fleet else []
-
     def save(self, folder: str) -> None:
         checkpoint.save(folder, {
             "counters": {"env_steps": self.env_steps, "iteration": self.iteration, "wall": self.wall},
             "tally": self.tally.state() if self.tally else {},
             "algorithm": self.algorithm.state_dict() if self.algorithm else {},
-            "shards": self.fleet.get_state() if self.fleet else []})
+            "shards": self.fleet.get_state() if self.fleet else {}})
 
     def load(self, folder: str) -> None:
         saved = checkpoint.load(folder)

@@ -1,7 +1,7 @@
 """What the user sees while a race runs, and the two files that grow with it: curves.jsonl and tables.jsonl.
 
-A live table in a terminal, plain lines elsewhere.  The files are appended line by line and flushed, so a killed run
-loses at most a half-written last line, which the readers pass over.
+A live table in a terminal, plain lines elsewhere, and what the trials write into notices.jsonl.  The files are appended
+line by line and flushed, so a killed run loses at most a half-written last line, which the readers pass over.
 """
 import math
 import time
@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.table import Table
 
 from ..trial.trial import Trial
-from .folder import append
+from .folder import append, whole_lines
 
-MOST_NOTICES = 3                                          # of one report, in the console
+MOST_NOTICES = 3                                          # at a time, in the console
 PLAIN_EVERY = 5.0                                         # seconds between plain lines
 
 
@@ -25,7 +25,8 @@ class Progress(tune.Callback):
     def __init__(self, folder: Path, total: int, budget: int, console: Console):
         self.folder, self.total, self.budget, self.console = folder, total, budget, console
         self.rows: dict[str, dict] = {}
-        self.start, self.last_line = time.monotonic(), 0.0
+        self.start, self.last_line, self.last_look = time.monotonic(), 0.0, 0.0
+        self.told = len(whole_lines(folder / "notices.jsonl"))
         self.live = Live(self._table(), console=console, refresh_per_second=2) if console.is_terminal else None
 
     def __enter__(self):
@@ -34,6 +35,7 @@ class Progress(tune.Callback):
         return self
 
     def __exit__(self, *error):
+        self._tell()
         if self.live:
             self.live.update(self._table())
             self.live.__exit__(*error)
@@ -51,27 +53,30 @@ class Progress(tune.Callback):
         ours = Trial.of(trial.config["trial"])
         if ours.stage == "final":
             self._keep(ours, result)
-        if "notices" in result:
-            self._tell(ours, result)
         self.rows.setdefault(trial.trial_id, {}).update(
             trial=ours.row.label, seed=ours.seed_number, env_steps=result["env_steps"], budget=ours.budget,
             rate=result.get("time/env_steps_per_s"), score=result.get("eval/return_mean"),
             state="done" if result.get("done") else "running")
         self._show()
 
-    def _tell(self, ours: Trial, result) -> None:
-        """What happened to a trial on the way: at most a few lines at a time, all of it in ``notices.jsonl``."""
-        append(self.folder / "notices.jsonl", {"trial": f"{ours.stage} {ours.id}",
-                                               "iteration": result["training_iteration"], "notices": result["notices"]})
-        for notice in result["notices"][:MOST_NOTICES]:
-            self.console.print(f"{ours.row.label} #{ours.seed_number}: {notice}", markup=False, soft_wrap=True)
-        if (more := len(result["notices"]) - MOST_NOTICES) > 0:
-            self.console.print(f"{ours.row.label} #{ours.seed_number}: … and {more} more", markup=False)
+    def on_step_end(self, iteration, trials, **info):
+        if time.monotonic() - self.last_look > 1.0:
+            self.last_look = time.monotonic()
+            self._tell()
+
+    def _tell(self) -> None:
+        """What the trials have written since the last look: at most a few lines at a time, the file has all of it."""
+        new = whole_lines(self.folder / "notices.jsonl")[self.told:]
+        self.told += len(new)
+        for line in new[:MOST_NOTICES]:
+            self.console.print(f"{line['trial']} #{line['seed']}: {line['notice']}", markup=False, soft_wrap=True)
+        if (more := len(new) - MOST_NOTICES) > 0:
+            self.console.print(f"… and {more} more: notices.jsonl", markup=False)
 
     def _keep(self, ours: Trial, result) -> None:
         """A line of the curves, and at the end the trial's tables as they are."""
         kept = {key: _plain(value) for key, value in result.items() if key.startswith(("rollout/", "train/", "eval/"))}
-        at = {"iteration": result["training_iteration"], "env_steps": result["env_steps"]}
+        at = {"iteration": result["report"], "env_steps": result["env_steps"]}
         append(self.folder / "curves.jsonl", {
             **ours.identity, **at, "time_s": result["time_s"],
             "time/env_steps_per_s": _plain(result.get("time/env_steps_per_s")), **kept})

@@ -200,16 +200,16 @@ class Baseline:
     def policy(self) -> _Policy:
         return _Policy(self.algorithm.get_module(), self.space, self.action_space, self.actions)
 
-    def notices(self) -> list[str]:
-        return []
-
     def save(self, folder: str) -> None:
         self.algorithm.save_to_path(folder)
         checkpoint.save(folder, {"env_steps": self.env_steps, "wall": self.wall, "updates": self.updates}, "counters")
 
     def load(self, folder: str) -> None:
         saved = checkpoint.load(folder, "counters")
-        self.algorithm.restore_from_path(str(folder))
+        try:
+            self.algorithm.restore_from_path(str(folder))
+        except Exception as error:                         # RLlib's own words for a file that is cut short are many
+            raise checkpoint.Broken(f"{folder}: RLlib cannot read it ({type(error).__name__}: {error})") from error
         self.carried = 0
         self.carried = saved["env_steps"] - self.env_steps
         self.wall, self.updates = saved["wall"], saved["updates"]

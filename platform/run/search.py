@@ -9,16 +9,20 @@ from ..experiment.plan import entry_rows, folder_name, trials
 from ..experiment.spaces import tune_space
 from ..trial.trial import Trial
 from .folder import write_json
+from .saved import attempts
 from .tuning import Failed, fit
 
 
-def search(e: Experiment, folder: Path, console) -> Experiment:
-    """The experiment with what was found in place of its search spaces; found ones are kept in ``search.json``."""
+def search(e: Experiment, folder: Path, console, trust: bool = False) -> Experiment:
+    """The experiment with what was found in place of its search spaces; found ones are kept in ``search.json``.
+
+    One that was not finished begins anew, or, with ``trust``, goes on from Tune's own saved state.
+    """
     done = folder / "search.json"
     chosen = json.loads(done.read_text()) if done.exists() else {}
     for trial in trials(e, "search"):
         if trial.row.id not in chosen:
-            chosen[trial.row.id] = _search_one(e, trial, folder, console)
+            chosen[trial.row.id] = _search_one(e, trial, folder, console, trust)
             write_json(done, chosen)
     entries = []
     for entry, row in entry_rows(e):
@@ -27,7 +31,7 @@ def search(e: Experiment, folder: Path, console) -> Experiment:
     return e.model_copy(update={"algorithms": entries})
 
 
-def _search_one(e: Experiment, trial: Trial, folder: Path, console) -> dict[str, Any]:
+def _search_one(e: Experiment, trial: Trial, folder: Path, console, trust: bool) -> dict[str, Any]:
     from ray import tune
 
     space = {key: tune_space(value) for key, value in trial.space.items()}
@@ -37,9 +41,13 @@ def _search_one(e: Experiment, trial: Trial, folder: Path, console) -> dict[str,
     scheduler = tune.schedulers.ASHAScheduler(max_t=e.budget.reports, grace_period=max(1, e.budget.reports // 4),
                                               metric=metric, mode=e.search.mode) \
         if e.search.scheduler == "asha" and e.budget.reports > 1 else None
-    console.print(f"searching {trial.row.label}: {total} trials over {', '.join(space)}")
-    results, _ = fit({"trial": trial.plain(), "search": space}, folder, f"search-{folder_name(trial.row.id)}", e, total,
-                     console, search_alg=_searcher(e, trial, bool(grids)), scheduler=scheduler, num_samples=samples)
+    stage = f"search-{folder_name(trial.row.id)}"
+    again = "" if trust or not attempts(folder, stage) else " from the beginning (--trust continues a search, and " \
+        "reads the pickles in its folder)"
+    console.print(f"searching {trial.row.label}: {total} trials over {', '.join(space)}{again}", markup=False,
+                  soft_wrap=True)
+    results, _ = fit({"trial": trial.plain(), "search": space}, folder, stage, e, total, console, trust,
+                     search_alg=_searcher(e, trial, bool(grids)), scheduler=scheduler, num_samples=samples)
     return choose(results, metric, trial.row.label, console)
 
 

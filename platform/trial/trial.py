@@ -73,10 +73,14 @@ class Trial:
     replications: int = 1
     workers: int = 0
     learner_threads: int = 1
+    step_timeout: float | None = None
+    """seconds after which a worker that has not given its shard back is replaced"""
     from_log: bool = False
     """whether it learns from the environment's log, or from ``log``, before it meets users"""
     log: str | None = None
     """path of the simulated log of this seed, where the experiment has one"""
+    checkpoints: tuple[str, ...] = ()
+    """folders that it goes on from: the first of them that is whole"""
     estimates: tuple[str, ...] = ()
     """off-policy estimators that value its final policy"""
     shows_examples: bool = False
@@ -103,7 +107,8 @@ class Trial:
         """The reverse of `plain`."""
         row, spec = plain["row"], plain["spec"]
         return cls(**plain | {"row": Row(**row | {"role": Role(row["role"])}), "spec": Spec(**spec),
-                              "estimates": tuple(plain["estimates"])})
+                              "estimates": tuple(plain["estimates"]),
+                              "checkpoints": tuple(plain["checkpoints"])})
 
     def with_params(self, drawn: dict[str, Any]) -> "Trial":
         """The trial with the values that a search drew among its parameters."""

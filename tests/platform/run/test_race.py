@@ -20,11 +20,13 @@ from custom_algos.rollout import make_rng
 from platform.commands import tune
 from platform.experiment import reading
 from platform.judge import evaluation
+from platform.run import fleet as fleet_module
 from platform.run import folder as results
 from platform.run import race
 from platform.run.fleet import Fleet, LocalFleet
 from platform.run.learner import Learner
 from platform.run.trainable import Race
+from platform.run.watch import Watch
 from platform.run.workers import Simulator
 from platform.trial import checkpoint
 from platform.trial.trial import Role, Row, Spec, Trial
@@ -53,10 +55,10 @@ def trained(name, workers):
     return timeless, state
 
 
-@pytest.mark.parametrize("name", ["a2c", "thompson", "lin_ucb", "epsilon_greedy"])
-def test_workers_do_not_change_the_numbers(ray_session, name):
+@pytest.mark.parametrize("name, counts", [("a2c", [2]), ("thompson", [1, 2]), ("lin_ucb", [2])])
+def test_workers_do_not_change_the_numbers(ray_session, name, counts):
     curves, state = trained(name, 0)
-    for workers in (1, 2):
+    for workers in counts:
         other_curves, other_state = trained(name, workers)
         assert curves == other_curves
         assert same(state, other_state)
@@ -73,14 +75,14 @@ class Spy(Fleet):
 
 def test_a_killed_worker_changes_nothing(ray_session):
     spec = Spec("recloop/Logged-v0", {"impressions": 20}, "thompson", {}, 5, 3, 16)
-    results = []
-    for fleet in (LocalFleet(spec), Spy(spec, 2)):
+    results, told = [], []
+    for fleet in (LocalFleet(spec), Spy(spec, 2, Watch(told.append))):
         policy = Simulator(spec).algorithm.policy_state()
         results.append([fleet.collect(policy, iteration, 10) for iteration in range(5)])
         lost = getattr(fleet, "lost", 0)
         fleet.stop()
     assert lost == 1                                       # the kill was seen …
-    assert "was replaced; nothing is lost" in fleet.notices()[0] and fleet.notices() == []     # … told once …
+    assert len(told) == 1 and "was replaced; nothing is lost" in told[0]                        # … told once …
     for calm, disturbed in zip(*results, strict=True):     # … and the transitions are the undisturbed ones
         for (batch, sums), (other, other_sums) in zip(calm, disturbed, strict=True):
             assert same(tuple_of(batch), tuple_of(other)) and same(sums, other_sums)
@@ -93,21 +95,74 @@ def test_a_shard_that_begins_anew_meets_other_sessions_than_its_first():
     assert same(first.obs, again.obs) and not same(first.obs[0], anew.obs[0])
 
 
+class HangsOnce(Simulator):
+    """The first worker to see shard 1 in block 1 sleeps; ``marker`` is a file."""
+
+    marker = ""
+
+    def collect(self, shard, iteration, steps, restarts=0):
+        if (shard, iteration) == (1, 1) and not os.path.exists(self.marker):
+            open(self.marker, "w").close()
+            time.sleep(3600)
+        return super().collect(shard, iteration, steps, restarts)
+
+
+def test_a_worker_that_hangs_is_named_and_replaced_and_changes_nothing(ray_session, tmp_path, monkeypatch):
+    spec = Spec("recloop/Logged-v0", {"impressions": 20}, "thompson", {}, 5, 3, 16)
+    told, policy = [], Simulator(spec).algorithm.policy_state()
+    calm = LocalFleet(spec)
+    hanging = type("Hanging", (HangsOnce,), {"marker": str(tmp_path / "hung")})
+    monkeypatch.setattr(fleet_module, "Simulator", hanging)
+    fleet = Fleet(spec, 2, Watch(told.append, every=1.0), timeout=8.0)
+    for iteration in range(3):
+        for (batch, _), (other, _) in zip(calm.collect(policy, iteration, 10), fleet.collect(policy, iteration, 10),
+                                          strict=True):
+            assert same(tuple_of(batch), tuple_of(other))
+    fleet.stop()
+    told = [line for line in told if not line.startswith("no worker has started")]
+    assert fleet.lost == 1 and told[0].startswith("shard 1 of recloop/Logged-v0 (iteration 1) has not come back for")
+    assert told[-1].startswith("worker ") and "was stopped after 8 s with shard 1" in told[-1]
+
+
+def test_what_takes_long_is_said_with_longer_pauses_between():
+    told = []
+    watch = Watch(told.append, every=0.2).start()
+    with watch.at("training"), watch.at("shard 0"):
+        time.sleep(1.2)
+    with watch.at("the evaluation"):
+        time.sleep(0.05)
+    watch.close()
+    assert all(line.startswith("shard 0 has not come back for") for line in told)
+    assert 2 <= len(told) <= 3                             # after 0.2, 0.4 and 0.8 s, not at every look
+
+
 def test_the_newest_whole_checkpoint_is_taken_and_the_broken_ones_are_named(tmp_path):
     folders = [tmp_path / f"checkpoint_{at:06d}" for at in range(3)]
     for at, folder in enumerate(folders):
         checkpoint.save(folder, {"at": at, "x": np.arange(3)})
+        checkpoint.save(folder, {"report": at + 1}, "report")
     (folders[2] / "state.safetensors").unlink()
     (folders[1] / "state.safetensors").write_bytes(b"cut")
-    loaded = []
-    side = SimpleNamespace(load=lambda folder: loaded.append(checkpoint.load(folder)["at"]))
+    loaded, told = [], []
     ours = object.__new__(Race)
-    ours.side, ours.notices, ours._iteration = side, [], 3
+    ours.side = SimpleNamespace(load=lambda folder: loaded.append(checkpoint.load(folder)["at"]))
+    ours.report, ours._tell = 3, told.append
     ours.load_checkpoint(str(folders[2]))
-    assert loaded == [0] and ours._iteration == 1 and len(ours.notices) == 2 and "passed over" in ours.notices[0]
+    assert loaded == [0] and ours.report == 1 and len(told) == 2 and "passed over" in told[0]
     (folders[0] / "state.json").unlink()
     with pytest.raises(checkpoint.Broken, match="no whole checkpoint"):
         ours.load_checkpoint(str(folders[2]))
+
+
+def test_the_sessions_of_a_shard_that_cannot_be_saved_begin_anew_in_every_resumed_run():
+    spec = Spec("CartPole-v1", {}, "random", {}, 5, 2, 4)
+    fleet = LocalFleet(spec)
+    policy = Simulator(spec).algorithm.policy_state()
+    first = fleet.collect(policy, 0, 5)
+    resumed = LocalFleet(spec)
+    resumed.set_state(fleet.get_state())
+    assert resumed.restarts == [1, 1]
+    assert not same(first[0][0].obs[0], resumed.collect(policy, 1, 5)[0][0].obs[0])
 
 
 def test_losses_are_counted_in_a_window():
@@ -125,7 +180,10 @@ def test_what_a_half_written_line_is_followed_by_is_kept(tmp_path):
     results.append(path, {"trial": "a", "iteration": 1})
     path.write_bytes(path.read_bytes() + b'{"trial": "a", "iter')
     results.append(path, {"trial": "a", "iteration": 2})
-    assert [row["iteration"] for row in results.read_lines(path)] == [1, 2]
+    results.append(path, {"trial": "b", "iteration": 1})
+    assert [row["iteration"] for row in results.read_lines(path)] == [1, 2, 1]
+    results.forget(path, {"a"})
+    assert [row["trial"] for row in results.read_lines(path)] == ["b"]
 
 
 def test_a_full_disk_ends_in_a_sentence_that_says_how_to_go_on(monkeypatch, small, tmp_path, capsys):
