@@ -9,7 +9,7 @@ import numpy as np
 
 from .core import Algorithm, Transition, tree_map
 from .parts.border import check_finite
-from .parts.steps import blame, checked, first_action, mask_of, masks_after, outside, true_successor
+from .parts.steps import blame, checked, crashed, first_action, mask_of, masks_after, outside, true_successor
 
 Seen = tuple[Any, np.ndarray | None]             # what the agent sees now: (observation [N, …], mask [N, A] or None)
 
@@ -42,7 +42,10 @@ def collect(env, algorithm: Algorithm, seen: Seen, steps: int, rng: np.random.Ge
     totals: dict[str, np.ndarray] = {}
     for t in range(steps):
         action, log_prob = algorithm.act(obs, rng, explore, mask)
-        after, reward, terminated, truncated, info = env.step(outside(action, start))
+        try:
+            after, reward, terminated, truncated, info = env.step(outside(action, start))
+        except Exception as error:
+            raise crashed(env, t, error) from error
         ends = terminated | truncated
         with blame(env, f"step {t}"):
             reward = checked(after, reward)
@@ -112,7 +115,10 @@ def evaluate(env, algorithm: Algorithm | None, seed: int, rng: np.random.Generat
     slates, start = shows_slates(env), first_action(env)
     for t in range(max_steps):
         action = env.oracle() if algorithm is None else algorithm.act(obs, rng, explore, mask)[0]
-        obs, reward, terminated, truncated, info = env.step(outside(action, start))
+        try:
+            obs, reward, terminated, truncated, info = env.step(outside(action, start))
+        except Exception as error:
+            raise crashed(env, t, error) from error
         with blame(env, f"step {t}"):
             reward, mask = checked(obs, reward), mask_of(info)
         step = {"reward": reward, "length": np.ones(env.num_envs)} | {k: info[k] for k in TRUTHS if k in info}

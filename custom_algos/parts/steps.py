@@ -81,5 +81,15 @@ def blame(env, when: str):
     try:
         yield
     except ValueError as error:
-        name = env.spec.id if getattr(env, "spec", None) else type(env).__name__
-        raise ValueError(f"{name}, {when}: {error}") from None
+        raise ValueError(f"{_name(env)}, {when}: {error}") from None
+
+
+def crashed(env, t: int, error: Exception) -> Exception:
+    """What to raise where the environment's step t of a block raised ``error``: the same, with the place named."""
+    if isinstance(error, ValueError):
+        return ValueError(f"{_name(env)}, step {t}: {error}")
+    return RuntimeError(f"{_name(env)}, step {t}: it raised {type(error).__name__}: {error}")
+
+
+def _name(env) -> str:
+    return env.spec.id if getattr(env, "spec", None) else type(env).__name__

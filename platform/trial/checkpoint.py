@@ -1,7 +1,10 @@
 """States on disk: arrays as safetensors, everything else as JSON.  Loading one never executes code.
 
+The JSON is written last and holds the digest of the arrays: a pair that does not belong together is no checkpoint.
+
 Lists and tuples come back as lists, NumPy scalars as plain numbers; keys are text.
 """
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -9,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
 
@@ -20,12 +23,13 @@ class Broken(ValueError):
 def save(folder: str | Path, state: dict[str, Any], name: str = "state") -> None:
     """Write a nested dict of arrays and plain values; each file appears whole or not at all."""
     arrays: dict[str, np.ndarray] = {}
-    plain = json.dumps(_split(state, "", arrays)).encode()
+    content = _split(state, "", arrays)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / f"{name}.safetensors",
-           to_bytes({k: np.ascontiguousarray(v).reshape(v.shape) for k, v in arrays.items()}))
-    _write(folder / f"{name}.json", plain)
+    packed = to_bytes({k: np.ascontiguousarray(v).reshape(v.shape) for k, v in arrays.items()})
+    plain = json.dumps({"sha256": hashlib.sha256(packed).hexdigest(), "state": content})
+    _write(folder / f"{name}.safetensors", packed)
+    _write(folder / f"{name}.json", plain.encode())
 
 
 def load(folder: str | Path, name: str = "state") -> dict[str, Any]:
@@ -34,8 +38,11 @@ def load(folder: str | Path, name: str = "state") -> dict[str, Any]:
     try:
         plain = json.loads(path.read_text())
         path = path.with_suffix(".safetensors")
-        return _join(plain, load_file(path))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        packed = path.read_bytes()
+        if hashlib.sha256(packed).hexdigest() != plain["sha256"]:
+            raise ValueError("its bytes are not those that were written")
+        return _join(plain["state"], from_bytes(packed))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
         raise Broken(f"{path}: not a checkpoint of this project ({type(error).__name__}: {error})") from error
 
 

@@ -116,7 +116,11 @@ def test_two_files_and_no_half_written_ones(tmp_path):
     checkpoint.save(tmp_path, {"a": np.arange(3)}, "learner")
     checkpoint.save(tmp_path, {"a": np.arange(4)}, "learner")             # replaces the older one whole
     assert sorted(path.name for path in tmp_path.iterdir()) == ["learner.json", "learner.safetensors"]
-    assert json.loads((tmp_path / "learner.json").read_text()) == {"dict": {"a": {"array": "/a"}}}
+    assert json.loads((tmp_path / "learner.json").read_text())["state"] == {"dict": {"a": {"array": "/a"}}}
+    arrays = (tmp_path / "learner.safetensors").read_bytes()
+    (tmp_path / "learner.safetensors").write_bytes(arrays[:-1] + bytes([arrays[-1] ^ 1]))      # as long, one bit other
+    with pytest.raises(checkpoint.Broken, match="not those that were written"):
+        checkpoint.load(tmp_path, "learner")
     assert len(checkpoint.load(tmp_path, "learner")["a"]) == 4
 
 
