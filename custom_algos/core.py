@@ -84,6 +84,7 @@ class Algorithm(ABC):
     tasks: ClassVar[str] = "any"   # what it learns from: "any", or "sequences" of its own actions, never a log
     from_log: ClassVar[bool] = False     # whether `learn` is meant to be given a log before the users arrive
     gamma: float | None = None     # discount per step of the values it learns; None: it learns none
+    blind: bool = False            # whether nothing that it is given tells one item from another
     final_epsilon: float | None = None   # share of random actions that it ends with; None: it has no such share
     grows: ClassVar[tuple[str, ...]] = ("pending", "memory", "optimizer", "sessions", "return_scale", "prefix")
     #                                    beginnings of the keys of a state whose shapes depend on what was seen

@@ -44,6 +44,7 @@ class LinearModel(Bandit):
         self.intercept = self.design.shared and self.wants_intercept()
         if self.intercept and (self.design.per_step or r > 1):
             raise ValueError("item_intercept needs a fixed catalogue (items=) and replications = 1")
+        self.blind = self.design.blind and not self.intercept
         listed = self.design.items if not self.design.per_step else None
         self.item_pairs = np.zeros((0, 0)) if listed is None else pairs(listed)
         self.gram = np.zeros((r, d * (d + 1) // 2 if d else a, h * (h + 1) // 2))

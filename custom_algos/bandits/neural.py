@@ -60,6 +60,7 @@ class NeuralBandit(Bandit):
             raise ValueError("neural bandits have one learner: replications = 1")
         config = self.config
         self.design = Design(obs_space, self.actions, items, config.model, max_weights=10**9)
+        self.blind = self.design.blind
         width = (self.design.contexts + self.design.features, *config.hidden)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -23,7 +23,8 @@ PLAIN = spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary     # numbers as 
 
 
 class Design:
-    """Attributes: ``contexts`` H (length of x), ``features`` D (0: disjoint), ``items [A, D]`` or None."""
+    """Attributes: ``contexts`` H (length of x), ``features`` D (0: disjoint), ``items [A, D]`` or None,
+    ``blind``."""
 
     def __init__(self, obs_space, actions: int, items=None, model: str = "auto", max_weights: int = 900):
         self.obs_space, self.actions = obs_space, actions
@@ -49,6 +50,7 @@ class Design:
             self.items = _leading(np.asarray(items, np.float64), max(max_weights // self.contexts, 1))
             self.features = self.items.shape[1]
         self.shared = shared
+        self.blind = self.items is not None and bool((self.items == self.items[0]).all())   # all items look the same
 
     def context(self, obs) -> np.ndarray:
         """x ``[N, H]``: a constant and everything known of the user."""

@@ -32,6 +32,10 @@ def check(config) -> None:
         value, default = getattr(config, field.name), field.default
         if not _fits(value, default):
             raise ValueError(f"parameter '{field.name}' = {value!r} must be a {type(default).__name__}")
+        if isinstance(value, tuple) and isinstance(default, tuple) and default:
+            if not all(_fits(entry, default[0]) for entry in value):
+                kind = type(default[0]).__name__
+                raise ValueError(f"parameter '{field.name}' = {list(value)!r} must be a list of {kind}")
         choices = field.metadata.get("choices")
         if choices is not None and value not in choices:
             raise ValueError(f"parameter '{field.name}' = {value!r} must be one of {', '.join(map(str, choices))}")

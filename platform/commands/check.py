@@ -34,7 +34,7 @@ def dry_run(e, trials, resources: str) -> int:
     """The resolved experiment and its trials."""
     import yaml
 
-    from ..experiment import plan
+    from ..experiment import checks, plan
 
     print(yaml.safe_dump(e.model_dump(), sort_keys=False))
     for trial in plan.trials(e, "search"):
@@ -43,4 +43,6 @@ def dry_run(e, trials, resources: str) -> int:
         print(f"final   {trial.row.label:24} seed {trial.seed_number}  {trial.budget:>10,} env steps  "
               f"{trial.spec.params}")
     print(f"resources: {resources}")
+    for warning in checks.warnings(e):
+        print(f"warning: {warning}")
     return 0

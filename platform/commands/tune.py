@@ -1,5 +1,6 @@
 """``recloop tune [EXPERIMENT]``: run an experiment, print the answer, write the report."""
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def _chapter(args) -> int:
 
 
 def _run(args) -> int:
-    from ..experiment import checks, plan
+    from ..experiment import checks, model, plan
     from ..run import cluster, folder
     from . import check
 
@@ -68,8 +69,14 @@ def _run(args) -> int:
         return check.dry_run(e, trials, resources)
     if args.address:
         cluster.reachable(args.address)
-    where = Path(args.resume).resolve() if args.resume else folder.new_folder(e, args.out)
-    return _race(e, trials, resources, where, args)
+    if args.resume:
+        return _race(e, trials, resources, Path(args.resume).resolve(), args)
+    where = folder.new_folder(e, args.out)
+    try:
+        return _race(e, trials, resources, where, args)
+    except model.Problem:                                  # only the cluster could say so: nothing has run
+        shutil.rmtree(where)
+        raise
 
 
 def _experiment(args):

@@ -69,6 +69,20 @@ def _check_entry(e: Experiment, entry: Entry, task: Task, where: str) -> None:
         raise Problem(f"{where} ({entry.shown}): {error}") from None
 
 
+def warnings(e: Experiment) -> list[str]:
+    """What can run and will disappoint, one sentence each."""
+    found = []
+    for entry in e.algorithms:
+        if entry.name:
+            task = _view(e, entry) if entry.view else task_of(e.env.id, e.env.params)
+            params = next(iter(examples(entry.params)))
+            if make_algorithm(Spec("", algorithm=entry.name, params=params), task).blind:
+                found.append(f"{entry.shown} cannot tell items apart and will choose as random does: the items have no "
+                             "features, or all the same; give them some (item_… columns of a log), or say model: "
+                             "disjoint")
+    return found
+
+
 def _view(e: Experiment, entry: Entry) -> Task:
     """The task as this row sees it and speaks to it; the users are the same."""
     if other := [key for key in entry.view if key not in VIEWS]:

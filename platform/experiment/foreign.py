@@ -4,6 +4,7 @@ import time
 
 from ..trial.build import Task, is_ours, task_of
 from .model import Experiment, Problem
+from .names import among
 
 PROBE = 10_000, 1.0                                       # steps and seconds in which a session should end
 
@@ -12,11 +13,13 @@ def first_task(e: Experiment, path: str) -> Task:
     """The experiment's task; `Problem` where its environment is unknown, cannot be made, breaks, or never ends."""
     import gymnasium as gym
 
+    import envs
+
+    if e.env.id.startswith("recloop/") and not is_ours(e.env.id):
+        raise Problem(f"{path}: env.id = '{e.env.id}' is none of ours; {among(e.env.id, envs.MODELS)}")
     try:
         task = task_of(e.env.id, e.env.params)
     except gym.error.Error as error:
-        import envs
-
         close = difflib.get_close_matches(e.env.id, [*envs.MODELS, *gym.registry], 3)
         raise Problem(f"{path}: env.id = '{e.env.id}': {error}; ours are: {', '.join(envs.MODELS)}"
                       + (f"; close: {', '.join(close)}" if close else "")) from None

@@ -68,6 +68,7 @@ def introduce(console, e, trials, resources: str, where: Path) -> None:
     """What is going to be run."""
     from rich.markup import escape
 
+    from ..experiment.checks import warnings
     from ..trial.build import task_of
     from ..trial.trial import Role
 
@@ -87,3 +88,5 @@ def introduce(console, e, trials, resources: str, where: Path) -> None:
         console.print(f"          set by the slowest row: RLlib's PPO makes about {RLLIB_RATE:,} env steps/s on one "
                       f"core, {e.budget.env_steps / RLLIB_RATE:.0f} s a seed")
     console.print(f"resources: {resources}\nresults: {where}", soft_wrap=True, markup=False)
+    for warning in warnings(e):
+        console.print(f"warning: {warning}", soft_wrap=True, markup=False)

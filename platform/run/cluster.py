@@ -35,7 +35,7 @@ def cluster(e: Experiment, address: str | None, console):
                  logging_level=logging.ERROR)
     keep_sigterm(on_sigterm)
     for name in ("ray", "ray.tune", "ray.rllib", "ray.train"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)                  # errors.txt keeps what a trial raised
     try:
         check_resources(e, e.name, ray.cluster_resources().get("CPU", 0))
         yield

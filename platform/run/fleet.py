@@ -112,7 +112,8 @@ class Fleet:
                     overdue[shard] += 1
                     if overdue[shard] == OVERDUE or self._too_many(iteration):
                         raise TimeoutError(f"{_block(self.spec, shard, iteration)} did not come back within "
-                                           f"resources.step_timeout = {self.timeout:g} s, {overdue[shard]} times")
+                                           f"resources.step_timeout = {self.timeout:g} s; {self.lost} workers were "
+                                           "lost in this trial")
         self.states = [done[shard][1] for shard in range(self.spec.shards)]
         return [(done[shard][0], done[shard][2]) for shard in range(self.spec.shards)]
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from ..experiment.checks import warnings
 from ..experiment.model import Experiment
 from ..experiment.plan import log_seed, trials
 from ..trial.trial import Role, Spec
@@ -33,8 +34,8 @@ def run(e: Experiment, folder: Path, console, address: str | None = None, trust:
     if not failed:
         keep_last(folder, trials(frozen, "final"))
     wall = before.get("wall_s", 0.0) + time.time() - started
-    if told := [f"{line['stage']} {line['trial']}, seed {line['seed']}: {line['notice']}"
-                for line in whole_lines(folder / "notices.jsonl")]:
+    if told := warnings(e) + [f"{line['stage']} {line['trial']}, seed {line['seed']}: {line['notice']}"
+                              for line in whole_lines(folder / "notices.jsonl")]:
         record["notices"] = told
     write_json(path, record | {"finished": _at(time.time()), "wall_s": round(wall, 1)})
     (folder / "errors.txt").unlink(missing_ok=True)

@@ -36,6 +36,8 @@ def test_both_ends_of_a_range_are_valid(given):
     ("rows", 0, "'rows' = 0 must lie in [1, inf)"), ("rows", 2.5, "'rows' = 2.5 must be a int"),
     ("rows", True, "'rows' = True must be a int"), ("share", "much", "'share' = 'much' must be a float"),
     ("widths", (4, 0), "'widths' = (4, 0) must lie in [1, inf)"), ("widths", 4, "'widths' = 4 must be a tuple"),
+    ("widths", (4, "8"), "'widths' = [4, '8'] must be a list of int"),
+    ("widths", (4.5,), "'widths' = [4.5] must be a list of int"),
     ("way", "left", "'way' = 'left' must be one of up, down"), ("double", 1, "'double' = 1 must be a bool")])
 def test_what_is_out_of_range_is_named(name, value, words):
     for make in (lambda: build(Config, {name: value}), lambda: check(Config(**{name: value}))):

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from platform import tune
-from platform.experiment import plan
+from platform.experiment import checks, plan
 from platform.experiment import reading as experiment
 from platform.experiment.model import Experiment, Problem
 from platform.experiment.yaml_text import load
@@ -559,3 +559,33 @@ def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     e = experiment.read(file_of(tmp_path, BERNOULLI + "algorithms: [{name: ucb}]\n"))
     assert len({new_folder(e, None) for _ in range(4)}) == 4
+
+
+def test_who_cannot_tell_items_apart_is_warned_of_by_name(folder, capsys):
+    """Three columns: the items have no features, so a model that all items share sees one item (lin_ucb is random)."""
+    raw = GOOD | {"env": {"id": "recloop/Logged-v0", "params": {"impressions": 5}}, "algorithms": [
+        {"name": "lin_ucb"}, {"name": "lin_ucb", "label": "own", "params": {"model": "disjoint"}},
+        {"name": "lin_ucb", "label": "hybrid", "params": {"item_intercept": True}}, {"name": "thompson"}]}
+    e = experiment.read(write(folder, raw), data=str(log_file(folder, False)))
+    warning, = checks.warnings(e)
+    assert warning.startswith("lin_ucb cannot tell items apart and will choose as random does")
+    assert tune.main([write(folder, raw), "--data", str(log_file(folder, False)), "--dry-run"]) == 0
+    assert f"warning: {warning}" in capsys.readouterr().out
+    assert checks.warnings(experiment.read("quickstart")) == []
+
+
+def test_only_workers_can_be_stopped_in_the_middle_of_a_step(folder):
+    raw = GOOD | {"resources": {"workers": 0, "step_timeout": 5}}
+    with pytest.raises(Problem, match=r"resources.step_timeout = 5 needs resources.workers = 1 or more"):
+        experiment.read(write(folder, raw))
+    with pytest.raises(Problem, match="greater than 0"):
+        experiment.read(write(folder, GOOD | {"resources": {"workers": 1, "step_timeout": 0}}))
+
+
+def test_an_id_of_ours_has_a_version(folder):
+    with pytest.raises(Problem, match=r"'recloop/Ladder' is none of ours.*did you mean 'recloop/Ladder-v0'"):
+        experiment.read(write(folder, GOOD | {"env": {"id": "recloop/Ladder"}}))
+
+
+def test_pickles_are_trusted_only_where_a_run_is_continued(folder, capsys):
+    refuse(capsys, [write(folder, GOOD), "--trust"], "--trust goes with --resume")

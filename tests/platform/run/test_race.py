@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from types import SimpleNamespace
 
@@ -14,6 +13,7 @@ import pytest
 import ray
 import torch
 import yaml
+from support.runs import SMALL, assert_same_numbers, command, file_of, wait_for
 
 from custom_algos.core import tree_map
 from custom_algos.rollout import make_rng
@@ -203,29 +203,9 @@ def tuple_of(batch):
     return {name: value for name, value in batch._asdict().items() if value is not None}
 
 
-SMALL = {"name": "small", "question": "Does a run survive?",
-         "env": {"id": "recloop/Logged-v0", "params": {"impressions": 20}},
-         "population": {"shards": 2, "users_per_shard": 16, "eval_users": 40, "validation_users": 20},
-         "budget": {"env_steps": 64_000, "reports": 20}, "seeds": 1, "reference": "popularity",
-         "algorithms": [{"name": "thompson"}, {"name": "a2c"}], "resources": {"workers": 0, "cpus": 2}}
-
-
 @pytest.fixture
 def small(tmp_path):
-    path = tmp_path / "small.yaml"
-    path.write_text(yaml.safe_dump(SMALL))
-    return path
-
-
-def command(*arguments):
-    return [sys.executable, "-m", "platform.tune", *map(str, arguments)]
-
-
-def numbers(folder):
-    curves = pd.read_parquet(folder / "curves.parquet").sort_values(["trial", "iteration"]).reset_index(drop=True)
-    scores = pd.read_parquet(folder / "scores.parquet").sort_values(["trial", "block"]).reset_index(drop=True)
-    return (curves.drop(columns=[c for c in curves if c.startswith("time")]),
-            scores.drop(columns=["wall_s", "env_steps_per_s"]))
+    return file_of(tmp_path, SMALL)
 
 
 @pytest.mark.slow
@@ -240,8 +220,7 @@ def test_a_killed_driver_resumes_to_the_same_numbers(small, tmp_path):
     assert not (cut / "scores.parquet").exists()           # nothing half-done looks complete
     resumed = subprocess.run(command("--resume", cut), capture_output=True, text=True, timeout=240)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    for undisturbed, continued in zip(numbers(calm), numbers(cut), strict=True):
-        pd.testing.assert_frame_equal(undisturbed, continued, check_exact=True)
+    assert_same_numbers(calm, cut)
 
 
 @pytest.mark.slow
@@ -255,23 +234,13 @@ def test_sigterm_says_how_to_resume_and_a_broken_checkpoint_is_passed_over(small
     _, said = victim.communicate(timeout=60)
     assert victim.returncode == 143 and said.strip() == f"terminated; continue with: recloop tune --resume {cut}"
     assert not (cut / "scores.parquet").exists()
-    for one in (cut / "tune" / "final").glob("*/"):        # Tune may ask for any of them
+    for one in (cut / "tune" / "final").glob("*/*/"):        # Tune may ask for any of them
         for at, saved in enumerate(sorted(one.glob("checkpoint_*"))[1:]):
             arrays = saved / "state.safetensors"
             arrays.write_bytes(arrays.read_bytes()[:-3]) if at % 2 else arrays.unlink()
     resumed = subprocess.run(command("--resume", cut), capture_output=True, text=True, timeout=240)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    for undisturbed, continued in zip(numbers(calm), numbers(cut), strict=True):
-        pd.testing.assert_frame_equal(undisturbed, continued, check_exact=True)
-
-
-def wait_for(path, lines, seconds=180):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if path.exists() and len(path.read_text().splitlines()) >= lines:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{path} did not reach {lines} lines")
+    assert_same_numbers(calm, cut)
 
 
 def test_one_table_for_ours_and_rllib(tmp_path, ray_session):
