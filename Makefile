@@ -6,7 +6,7 @@ RUN = .venv/bin/python -m platform.tune
 OTHER_PYTHON ?= $(firstword $(foreach v,3.14 3.13 3.12,$(shell python$(v) -c "import sys; print(sys.executable)" 2> /dev/null)))
 LEAVES = numpy numba gymnasium pandas pyarrow safetensors scipy pytest pytest-timeout hypothesis
 
-.PHONY: run test test-all test-py lint bench format reference clean
+.PHONY: run test test-all test-py lint bench fuzz format reference clean
 
 run: .venv/installed            ## the main job: race recommenders on users fitted to a real log
 	$(RUN)
@@ -38,6 +38,9 @@ format: .venv/installed
 
 bench: .venv/peers              ## speed, with ratios from one run; keep the machine quiet
 	OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench.py
+
+fuzz: .venv/installed           ## broken experiment files, logs and checkpoints: each is read or refused in a sentence
+	.venv/bin/python benchmarks/fuzz.py
 
 reference: .venv/installed      ## the generated parts of docs/ and README.md
 	.venv/bin/python docs/generate.py
