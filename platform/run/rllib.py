@@ -28,6 +28,7 @@ from custom_algos.parts.steps import first_action, outside
 from ..trial import checkpoint
 from ..trial.build import make_env
 from ..trial.trial import Trial
+from .watch import Watch
 
 ALGORITHMS = ("PPO", "APPO", "IMPALA", "DQN", "SAC")
 OURS = {"learning_rate": "lr", "gae_lambda": "lambda_", "max_grad_norm": "grad_clip", "entropy_coef": "entropy_coeff",
@@ -147,11 +148,11 @@ class Baseline:
 
     tally = None                                           # its steps are RLlib's own: nobody counts them run by run
 
-    def __init__(self, trial: Trial):
+    def __init__(self, trial: Trial, watch: Watch | None = None):
         warnings.filterwarnings("ignore")
         logging.getLogger("ray").setLevel(logging.ERROR)
         logging.getLogger("ray.rllib").setLevel(logging.ERROR)
-        self.trial, self.wall, self.updates = trial, 0.0, 0
+        self.trial, self.watch, self.wall, self.updates = trial, watch or Watch(), 0.0, 0
         spec = trial.spec
         users = spec.users // max(1, trial.workers)
         config = config_class(spec.algorithm)
@@ -182,7 +183,8 @@ class Baseline:
         before, start = self.env_steps, time.monotonic()
         mark, result = min(self.trial.budget, before + self.trial.report_every), {}
         while self.env_steps < mark:
-            result = self.algorithm.train()
+            with self.watch.at(f"one iteration of RLlib {self.trial.spec.algorithm}", patience=4):
+                result = self.algorithm.train()
             self.updates += 1
         elapsed, steps = time.monotonic() - start, self.env_steps
         self.wall += elapsed

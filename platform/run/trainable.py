@@ -39,7 +39,7 @@ class Race(tune.Trainable):
         if self.trial.row.role is Role.RLLIB:
             from .rllib import Baseline
 
-            self.side: final.Side = Baseline(self.trial)
+            self.side: final.Side = Baseline(self.trial, self.watch)
         else:
             self.side = Learner(self.trial, self.watch)
         self._continue([Path(path) for path in self.trial.checkpoints])
@@ -52,11 +52,10 @@ class Race(tune.Trainable):
 
     def step(self):
         start = time.monotonic()
-        with self.watch.at(f"training on {self.trial.spec.env_id}"):
-            result = {**self.trial.identity, **self.side.step()}
+        result = {**self.trial.identity, **self.side.step()}
         self.report += 1
         done = result["env_steps"] >= self.trial.budget
-        with self.watch.at(f"the evaluation on {self.trial.spec.env_id}"):
+        with self.watch.at(f"the evaluation on {self.trial.spec.env_id}", patience=10):
             result["eval/return_mean"] = final.validate(self.trial, self.side)
             if done and self.trial.test_users:
                 wall = result["time_s"]

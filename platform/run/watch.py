@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-EVERY = 30.0                                             # seconds until something takes long
+EVERY = 30.0                                             # seconds until one block of one shard takes long
 
 
 class Watch:
@@ -16,7 +16,7 @@ class Watch:
 
     def __init__(self, tell: Callable[[str], None] = lambda sentence: None, every: float = EVERY):
         self.tell, self.every = tell, every
-        self._doing: list[tuple[str, float]] = []         # (what, since when), the innermost last
+        self._doing: list[tuple[str, float, float]] = []  # (what, since when, patience), the innermost last
         self._closed = threading.Event()
 
     def start(self) -> "Watch":
@@ -24,9 +24,9 @@ class Watch:
         return self
 
     @contextlib.contextmanager
-    def at(self, what: str):
-        """Within the block the trial is at ``what``."""
-        self._doing.append((what, time.monotonic()))
+    def at(self, what: str, patience: float = 1.0):
+        """Within the block the trial is at ``what``, which may take ``patience`` times as long as other things."""
+        self._doing.append((what, time.monotonic(), patience))
         try:
             yield
         finally:
@@ -38,8 +38,8 @@ class Watch:
     def _look(self) -> None:
         alarm = Alarm(self.every)
         while not self._closed.wait(min(1.0, self.every / 4)):
-            for what, since in self._doing[-1:]:
-                if took := alarm.due(since):
+            for what, since, patience in self._doing[-1:]:
+                if took := alarm.due(since, patience):
                     self.tell(f"{what} has not come back for {took:.0f} s")
 
 
@@ -50,10 +50,10 @@ class Alarm:
     def __init__(self, every: float):
         self.every, self.since, self.next = every, 0.0, every
 
-    def due(self, since: float) -> float:
+    def due(self, since: float, patience: float = 1.0) -> float:
         """The seconds since then where they should be told, else 0."""
         if since != self.since:
-            self.since, self.next = since, self.every
+            self.since, self.next = since, self.every * patience
         took = time.monotonic() - since
         if took < self.next:
             return 0.0
