@@ -95,24 +95,20 @@ def test_a_shard_that_begins_anew_meets_other_sessions_than_its_first():
     assert same(first.obs, again.obs) and not same(first.obs[0], anew.obs[0])
 
 
-class HangsOnce(Simulator):
-    """The first worker to see shard 1 in block 1 sleeps; ``marker`` is a file."""
-
-    marker = ""
-
-    def collect(self, shard, iteration, steps, restarts=0):
-        if (shard, iteration) == (1, 1) and not os.path.exists(self.marker):
-            open(self.marker, "w").close()
-            time.sleep(3600)
-        return super().collect(shard, iteration, steps, restarts)
-
-
 def test_a_worker_that_hangs_is_named_and_replaced_and_changes_nothing(ray_session, tmp_path, monkeypatch):
+    marker = tmp_path / "hung"
+
+    class HangsOnce(Simulator):                            # a local class travels by value
+        def collect(self, shard, iteration, steps, restarts=0):
+            if (shard, iteration) == (1, 1) and not marker.exists():
+                marker.touch()
+                time.sleep(3600)
+            return super().collect(shard, iteration, steps, restarts)
+
     spec = Spec("recloop/Logged-v0", {"impressions": 20}, "thompson", {}, 5, 3, 16)
     told, policy = [], Simulator(spec).algorithm.policy_state()
     calm = LocalFleet(spec)
-    hanging = type("Hanging", (HangsOnce,), {"marker": str(tmp_path / "hung")})
-    monkeypatch.setattr(fleet_module, "Simulator", hanging)
+    monkeypatch.setattr(fleet_module, "Simulator", HangsOnce)
     fleet = Fleet(spec, 2, Watch(told.append, every=1.0), timeout=8.0)
     for iteration in range(3):
         for (batch, _), (other, _) in zip(calm.collect(policy, iteration, 10), fleet.collect(policy, iteration, 10),
