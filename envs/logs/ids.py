@@ -68,7 +68,7 @@ def entry(cell: Any) -> Any:
     if isinstance(cell, float | np.floating | Decimal):
         if cell != cell:
             return None
-        if not isinstance(cell, Decimal) and abs(cell) >= EXACT:
+        if abs(float(cell)) >= (EXACT if not isinstance(cell, Decimal) else float("inf")):
             return NotImplemented
         return str(int(cell)) if cell == int(cell) else str(cell)
     if isinstance(cell, list | tuple | dict | set | np.ndarray):
