@@ -41,11 +41,11 @@ class Asked(NamedTuple):
     def has(self, name: str) -> bool:
         return name in self.frame and bool(self.frame[name].notna().any())
 
-    def rows(self, need: float) -> str:
+    def rows(self, need: float, which: str = "") -> str:
         """``need`` rows in words, and how long they take."""
         need = float(f"{need:.2g}")
         days = f", {math.ceil(need / self.rows_a_day):,} days at this log's pace" if self.rows_a_day else ""
-        return f"about {need:,.0f} rows{days}"
+        return f"about {need:,.0f} rows{which}{days}"
 
 
 def visible_lift(positives: float, rows: float) -> float:

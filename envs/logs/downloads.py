@@ -27,6 +27,8 @@ def movielens(path: str) -> tuple[pd.DataFrame, list[str]]:
 
 def films(table: pd.DataFrame, item: pd.Series) -> pd.DataFrame:
     """Title, year and genres (0/1) of the film of each row ``item [rows]``; ``table`` has title, year, genres."""
+    if table.empty:
+        return pd.DataFrame(index=range(len(item)))
     genres = table["genres"].str.get_dummies("|").drop(columns="(no genres listed)", errors="ignore").astype(np.int8)
     known = pd.concat([table["title"].rename("item_title"), table["year"].rename("item_year"),
                        genres.add_prefix("item_genre_")], axis=1)

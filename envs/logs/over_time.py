@@ -44,7 +44,7 @@ def satiation(a: Asked) -> Answer:
     enough = detectable <= CARRY_OVER
     return Answer(name, "yes" if enough else "partly", f"{counted(rows, 'row')} after an earlier one of the same user, "
                   f"with propensities, show a carry-over of {detectable:.3f} in log-odds or more.",
-                  "" if enough else f"{a.rows(need)} of this kind in all")
+                  "" if enough else a.rows(need, " of this kind"))
 
 
 def leaving(a: Asked) -> Answer:

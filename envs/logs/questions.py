@@ -51,7 +51,7 @@ def ask(log: Log) -> list[Answer]:
 def _rank(a: Asked) -> Answer:
     name = "rank two policies"
     if a.reward.nunique() == 1:
-        return Answer(name, "no", f"the reward is {a.reward.iloc[0]:g} in every row: it teaches nothing.",
+        return Answer(name, "no", f"it cannot teach anything: the reward is {a.reward.iloc[0]:g} in every row.",
                       "rows of both kinds, also what was shown and not taken")
     lift, binary = visible_difference(a.reward), a.log.family == "binary"
     have = f"{counted(int(a.reward.sum()), 'positive')} in {counted(len(a.reward), 'row')}" if binary else \
@@ -61,7 +61,7 @@ def _rank(a: Asked) -> Answer:
         need = len(a.reward) * (lift / WORTHWHILE_LIFT) ** 2
         return Answer(name, "no", f"too few {'clicks' if binary else 'rows'}. {have} show a difference of two {what} "
                       f"only from {lift:.0%} on (95% confidence, 80% power).",
-                      f"{a.rows(need)} in all")
+                      a.rows(need, " in all"))
     return Answer(name, "yes", f"{what} that differ by {lift:.1%} or more: {have} (95% confidence, 80% power).")
 
 
@@ -140,7 +140,7 @@ def _amounts(a: Asked) -> Answer:
     enough = math.expm1(show) <= WORTHWHILE_LIFT
     return Answer(name, "yes" if enough else "partly", f"{column} is above 0 in {len(more) / len(values):.1%} of "
                   f"{counted(len(values), 'row')}; there, values that differ by {math.expm1(show):.1%} or more show.",
-                  "" if enough else a.rows(len(a.frame) * (show / math.log1p(WORTHWHILE_LIFT)) ** 2) + " in all")
+                  "" if enough else a.rows(len(a.frame) * (show / math.log1p(WORTHWHILE_LIFT)) ** 2, " in all"))
 
 
 def _personalise(a: Asked) -> Answer:

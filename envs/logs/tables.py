@@ -39,7 +39,11 @@ class Csv(Table):
         with self._text() as text:
             rows = csv.reader(text)
             self.names = next((row for row in rows if row), [])
-            first = next((row for row in rows if row), [])
+            self.lines = rows.line_num                           # of the header, with empty ones before it
+            try:
+                first = next((row for row in rows if row), [])
+            except csv.Error:                                    # a cell of more than 131,072 characters
+                first = []
         if not self.names:
             raise ValueError(f"{path}: not a readable .csv file: it is empty")
         self.width = len(self.names) + (len(first) == len(self.names) + 1 and first[-1] == "")
@@ -50,7 +54,7 @@ class Csv(Table):
         read = sorted({*wanted.values(), *places[len(self.names):]}, key=int)
         try:
             table = pacsv.read_csv(
-                self.path, pacsv.ReadOptions(column_names=places, skip_rows_after_names=1, block_size=_BLOCK),
+                self.path, pacsv.ReadOptions(column_names=places, skip_rows=self.lines, block_size=_BLOCK),
                 pacsv.ParseOptions(newlines_in_values=True),
                 pacsv.ConvertOptions(column_types=dict.fromkeys(places, pa.large_string()), include_columns=read,
                                      null_values=[""], strings_can_be_null=True))
@@ -67,15 +71,26 @@ class Csv(Table):
         return opened(self.path, "rt", encoding="utf-8-sig", newline="")
 
     def _refuse_shifted(self, error):
-        """Name the first row that has not the header's number of cells."""
+        """Name the first row that has not the header's number of cells, one in step with a trailing comma last."""
+        wrong: list[tuple[int, list[str]]] = []
         with self._text() as text:
             rows, line = csv.reader(text), 1
-            for row in rows:
-                if row and len(row) != len(self.names) and (len(row) != self.width or row[-1]):
-                    raise ValueError(f"{self.path}: line {line} has {len(row)} cells, the header has "
-                                     f"{len(self.names)} names: {','.join(row)[:60]!r} (cells that hold a comma need "
-                                     "quotes; an unknown one stays empty)") from error
-                line = rows.line_num + 1
+            try:
+                for row in rows:
+                    if row and len(row) != len(self.names):
+                        trails = len(row) == self.width and not row[-1]
+                        if not (trails and wrong):
+                            wrong.append((line, row))
+                        if not trails:
+                            break
+                    line = rows.line_num + 1
+            except csv.Error:                                    # then the reason that Arrow gave has to do
+                return
+        if wrong:
+            line, row = wrong[-1]
+            raise ValueError(f"{self.path}: line {line} has {len(row)} cells, the header has {len(self.names)} names: "
+                             f"{','.join(row)[:60]!r} (cells that hold a comma need quotes; an unknown one stays "
+                             "empty)") from error
 
 
 class Parquet(Table):
