@@ -44,7 +44,7 @@ def load_world(path: str, min_item_rows: int, dimensions: int, world_seed: int,
     place = {item: a for a, item in enumerate(ids)}
     users, user = np.unique(frame["user"].astype(str).to_numpy(), return_inverse=True)
     rows = {"user": user.astype(np.int64), "item": frame["item"].map(place).to_numpy(np.int64),
-            "like": frame["reward"].to_numpy(np.float64)}
+            "like": frame["reward"].to_numpy(np.float64, copy=True)}
     if rows["like"].min() == rows["like"].max():
         raise ValueError(f"{log.path}: every reward is {rows['like'].min():g}; likes and skips are both needed")
     if len(users) < 5:

@@ -8,13 +8,12 @@ import pytest
 from envs import logs
 from envs.logs import known
 
-SHARED = next((place for place in (Path("/work/shared/data"), Path(__file__).parents[4] / "shared/data")
-               if place.is_dir()), None)
+SHARED = Path(__file__).parents[4] / "shared" / "data"
 
 
 def real(name):
-    if SHARED is None or not (SHARED / name).exists():
-        pytest.skip(f"the data set {name} is not on this machine (shared/data)")
+    if not (SHARED / name).exists():
+        pytest.skip(f"the data set {name} is not on this machine: {SHARED / name}")
     return SHARED / name
 
 

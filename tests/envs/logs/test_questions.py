@@ -79,7 +79,7 @@ def test_position():
     told = answers(FULL)["position effect"]
     lift = Z * math.sqrt(2 * .9 / .1 / 2500)
     assert told.verdict == "partly"
-    assert f"2,500 or more at each of 4 positions, show differences between two positions from {lift:.0%} on" in told.why
+    assert f"2,500 or more at each of 4 positions, show differences between two positions from {lift:.0%}" in told.why
     assert answers(FULL.assign(policy="live"))["position effect"].verdict == "partly"
     assert "no rows are known to have had a random order" in answers(FULL.assign(policy="live"))["position effect"].why
     assert answers(FULL.assign(position=1))["position effect"].verdict == "no"

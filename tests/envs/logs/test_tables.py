@@ -1,7 +1,6 @@
 """Files as they come: rows out of step are refused, odd but sound ones read, cells keep their kind."""
 import gzip
 
-import pandas as pd
 import pytest
 
 from envs import logs
