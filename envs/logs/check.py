@@ -79,7 +79,7 @@ def _facts(log, base, positives, per_item) -> list[str]:
     if log.self_selected:
         facts.append("The log has no recommending policy: users chose these items themselves (ratings or purchases, no "
                      "impressions). There is no policy of today to compare with, and what the order of events does is "
-                     "not asked.")
+                     "not asked. Had a system of yours shown them, its name (policy), position or request would tell.")
     if positives is None:
         facts.append(_kind(log.frame["reward"].dropna(), log.family))
         facts.append(f"Mean reward {base[0]:.4g}, 95% interval {base[1]:.4g} to {base[2]:.4g}.")

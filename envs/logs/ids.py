@@ -35,7 +35,7 @@ def as_text(column: pd.Series, name, path) -> pd.Series:
         numbers = pd.Series(array.to_pandas()).astype(np.float64)
         require(numbers.isna() | (numbers.abs() < EXACT), name, numbers, path, _VALID)
         if (numbers.isna() | (numbers % 1 == 0)).all():
-            array = array.cast(pa.int64())
+            array = pa.array(numbers, from_pandas=True).cast(pa.int64())
     if pa.types.is_integer(array.type) or pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
         text = array.cast(pa.large_string()).to_pandas().astype("str")
         text.index = column.index

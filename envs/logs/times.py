@@ -69,7 +69,7 @@ def from_numbers(numbers: pd.Series, path, notes: list[str]) -> pd.Series:
         fits = pd.Series(True, index=numbers.index)
         fits[known.index] = seconds.notna()
         require(fits, "time", numbers, path, f"{unit.name} between 1990 and 2100, as {seconds.notna().mean():.3g} of "
-                "the rows are; leave unknown times empty")
+                "the rows are; leave unknown times empty (a count from a start of your own stays below 631152000)")
     notes.append(f"time is read as {unit.name}: {span(seconds)}")
     return seconds.reindex(numbers.index)
 

@@ -40,10 +40,11 @@ def log_params(args: argparse.Namespace) -> dict[str, Any]:
     from ..experiment.model import Problem
 
     try:
-        given = {"path": args.data, "columns": pairs(args.columns), "like": args.like, "as_values": args.as_values}
+        given = {"path": args.data, "columns": pairs(args.columns) or None, "like": args.like,
+                 "as_values": args.as_values or None}
     except ValueError as error:
         raise Problem(str(error)) from None
-    return {name: value for name, value in given.items() if value not in (None, {}, False)}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def status_of(run: Callable[[], int]) -> int:

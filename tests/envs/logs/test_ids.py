@@ -80,6 +80,14 @@ def test_what_lost_its_digits_or_is_no_id_is_refused(column):
         as_text(column, "user", "f")
 
 
+def test_a_float_that_is_no_number_is_null_in_parquet_too(tmp_path):
+    pq.write_table(pa.table({"user": [1.0, 2.0], "item": [b"x", b"y"], "click": [1, 0],
+                             "session": pa.array([3.0, float("nan")])}), tmp_path / "a.parquet")
+    frame = logs.read(tmp_path / "a.parquet").frame
+    assert frame["user"].tolist() == ["1", "2"] and frame["item"].tolist() == ["x", "y"]
+    assert frame["session"][0] == "3" and pd.isna(frame["session"][1])
+
+
 def test_order_is_by_value_where_all_are_numbers():
     assert natural(["10", "9", "-3", "007", "7", "1" * 30]) == ["-3", "007", "7", "9", "10", "1" * 30]
     assert natural(["10", "9", "a"]) == ["10", "9", "a"] and natural([]) == []

@@ -1,4 +1,6 @@
 """The unit of times is found by their size, and what is no time is said."""
+import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -54,6 +56,7 @@ def test_dates_written_as_digits(dates, name, as_text):
 
 @pytest.mark.parametrize(("time", "seconds"), [
     (["2022-04-08T00:00:00+08:00", "2022-04-08"], [1649347200.0, 1649376000.0]),
+    ([datetime.date(2022, 4, 8), None], [1649376000.0, np.nan]),
     ([1649347200123, None], [1649347200.123, np.nan]),
     ([1649347200.25, 1649347201.5], [1649347200.25, 1649347201.5])])
 def test_dates_nulls_and_fractions(time, seconds):

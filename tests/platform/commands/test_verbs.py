@@ -100,6 +100,8 @@ def test_what_a_log_is_can_be_said_wherever_data_is_taken(ratings, tmp_path, cap
     assert "looks like ratings" in capsys.readouterr().err
     assert main(["check", *ratings, "--like", "4"]) == 0
     assert "4 or more counts as a like (1), any other as 0: 40.0%" in capsys.readouterr().out
+    assert main(["check", *ratings, "--like", "0"]) == main(["check", "quickstart", *ratings, "--like", "0"]) == 2
+    assert capsys.readouterr().err.count("like = 0 divides nothing") == 2
     assert main(["check", *ratings, "--as-values"]) == 0
     assert "The reward is an amount" in capsys.readouterr().out
     small = ["--set", "env.params.impressions=2", "--set", "env.params.min_item_rows=20", "--smoke"]
