@@ -43,6 +43,8 @@ class Asked(NamedTuple):
 
     def rows(self, need: float, which: str = "") -> str:
         """``need`` rows in words, and how long they take."""
+        if not math.isfinite(need):
+            return "more rows"
         need = float(f"{need:.2g}")
         days = f", {math.ceil(need / self.rows_a_day):,} days at this log's pace" if self.rows_a_day else ""
         return f"about {need:,.0f} rows{which}{days}"
@@ -54,6 +56,9 @@ def visible_lift(positives: float, rows: float) -> float:
 
 
 def visible_difference(reward: pd.Series) -> float:
-    """The same for mean rewards of any kind, relative to the mean; ``reward [rows]`` has no nulls."""
-    mean = abs(reward.mean())
-    return float(Z * reward.std(ddof=0) * math.sqrt(2 / len(reward)) / mean) if mean else math.inf
+    """The same for mean rewards of any kind, relative to the mean; ``reward [rows]`` has no nulls.
+
+    Infinite where nothing varies, or the mean is 0.
+    """
+    mean, spread = abs(reward.mean()), reward.std(ddof=0)
+    return float(Z * spread * math.sqrt(2 / len(reward)) / mean) if mean and spread else math.inf

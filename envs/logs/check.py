@@ -82,7 +82,7 @@ def _facts(log, base, positives, per_item) -> list[str]:
                      "not asked. Had a system of yours shown them, its name (policy), position or request would tell.")
     if positives is None:
         facts.append(_kind(log.frame["reward"].dropna(), log.family))
-        facts.append(f"Mean reward {base[0]:.4g}, 95% interval {base[1]:.4g} to {base[2]:.4g}.")
+        facts.append(f"Mean reward {base[0]:.4g}, {_interval(base[1], base[2])}.")
     else:
         facts.append(f"Base rate {base[0]:.2%} ({counted(positives, 'positive')}), 95% interval "
                      f"{base[1]:.2%} to {base[2]:.2%}.")
@@ -90,7 +90,8 @@ def _facts(log, base, positives, per_item) -> list[str]:
                  f"{per_item.median():,.0f} or fewer; {counted(int((per_item >= 50).sum()), 'item')} with 50 or more.")
     if "position" in frame and frame["position"].notna().any():
         by = frame.groupby("position")["reward"].agg(["size", "mean"])
-        facts.append("Positions: " + "; ".join(f"{place:g}: {counted(int(size), 'row')}, mean reward {mean:.4g}"
+        facts.append("Positions: " + "; ".join(f"{place:g}: {counted(int(size), 'row')}, mean reward "
+                                               f"{'unknown' if math.isnan(mean) else format(mean, '.4g')}"
                                                for place, size, mean in by.itertuples()) + ".")
     if "policy" in frame and frame["policy"].nunique() > 1:
         facts.extend(_earned(frame, positives is not None))
@@ -118,9 +119,14 @@ def _earned(frame: pd.DataFrame, binary: bool) -> list[str]:
                          f"({counted(int(part.sum()), 'positive')} in {counted(len(part), 'row')}).")
         else:
             half = Z95 * part.std() / math.sqrt(len(part))
-            facts.append(f"Policy {name} earned {part.mean():.4g} a row, 95% interval {part.mean() - half:.4g} to "
-                         f"{part.mean() + half:.4g} ({counted(len(part), 'row')}).")
+            facts.append(f"Policy {name} earned {part.mean():.4g} a row, "
+                         f"{_interval(part.mean() - half, part.mean() + half)} ({counted(len(part), 'row')}).")
     return facts
+
+
+def _interval(low: float, high: float) -> str:
+    """The interval of a mean in words; one row alone has none."""
+    return "one row has no interval" if math.isnan(low) else f"95% interval {low:.4g} to {high:.4g}"
 
 
 def _limits(frame, per_item) -> list[str]:

@@ -92,6 +92,8 @@ def drift(a: Asked) -> Answer:
         return Answer(name, "no", f"it spans {days:.1f} days: a forecast of the week ahead needs weeks to learn from.",
                       record)
     lift = visible_difference(a.reward) * math.sqrt(days / 7)
+    if math.isinf(lift):
+        return Answer(name, "no", "the reward is the same in every row, or its mean is 0.", "a reward that varies")
     enough = lift <= WORTHWHILE_LIFT
     return Answer(name, "yes" if enough else "partly", f"it spans {days:,.0f} days; from one week to the next a change "
                   f"of {lift:.1%} of the mean reward shows.",

@@ -53,6 +53,9 @@ def _rank(a: Asked) -> Answer:
     if a.reward.nunique() == 1:
         return Answer(name, "no", f"it cannot teach anything: the reward is {a.reward.iloc[0]:g} in every row.",
                       "rows of both kinds, also what was shown and not taken")
+    if not a.reward.mean():
+        return Answer(name, "no", "the mean reward is 0, so no difference can be told relative to it.",
+                      "a reward whose mean is not 0 (a part of it, or counted from another zero)")
     lift, binary = visible_difference(a.reward), a.log.family == "binary"
     have = f"{counted(int(a.reward.sum()), 'positive')} in {counted(len(a.reward), 'row')}" if binary else \
         counted(len(a.reward), "row")
@@ -102,10 +105,13 @@ def _position(a: Asked) -> Answer:
         return Answer(name, "partly", f"{places:,} positions are known, but no rows are known to have had a random "
                       "order: what stands first is also what is liked most.", record)
     lift = visible_difference(drawn["reward"]) * math.sqrt(len(drawn) / sizes.min())
+    if math.isinf(lift):
+        return Answer(name, "no", "where the order was random the reward is the same in every row, or its mean is 0.",
+                      "a reward that varies")
     enough = lift <= WORTHWHILE_LIFT
     return Answer(name, "yes" if enough else "partly", f"{counted(len(drawn), 'row')} with a random order, "
                   f"{sizes.min():,} or more at each of {len(sizes):,} positions, show differences between two "
-                  f"positions from {lift:.0%} on.", "" if enough or math.isinf(lift) else
+                  f"positions from {lift:.0%} on.", "" if enough else
                   f"{len(drawn) * (lift / WORTHWHILE_LIFT) ** 2:,.0f} rows with a random order in all")
 
 

@@ -114,10 +114,13 @@ def note_duplicates(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     A place on a page (request, or time, with position) holds one item, so the same row again is the same event
     exported twice: counted twice, it would make every interval too narrow.
     """
-    plain = frame.assign(**{name: frame[name].map(repr) for name in LISTS if name in frame})
-    alike = plain.duplicated([name for name in plain if name in SCHEMA], keep=False)      # features cost much more
+    def plain(part: pd.DataFrame) -> pd.DataFrame:                                        # lists cannot be compared
+        lists = [name for name in part if part[name].dtype == object]
+        return part.assign(**{name: part[name].map(lambda cell: repr(_listed(cell))) for name in lists})
+
+    alike = plain(frame[[name for name in frame if name in SCHEMA]]).duplicated(keep=False)  # features cost much more
     again = pd.Series(False, index=frame.index)
-    again[alike] = plain[alike].duplicated()
+    again[alike] = plain(frame[alike]).duplicated()
     if not again.any():
         return frame
     placed = pd.Series(False, index=frame.index)
@@ -134,6 +137,11 @@ def note_duplicates(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
                      "nothing tells an event that happened again from one written twice (request, or time, with "
                      "position would); if written twice, all intervals are too narrow")
     return frame[~(again & placed)].reset_index(drop=True)
+
+
+def _listed(cell):
+    """An array as a list: its text is shortened, a list's is not."""
+    return cell.tolist() if isinstance(cell, np.ndarray) else cell
 
 
 def counted(count: int, noun: str) -> str:

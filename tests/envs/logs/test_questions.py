@@ -4,6 +4,8 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from envs import logs
 from envs.logs.answers import visible_difference, visible_lift
@@ -118,3 +120,31 @@ def test_items_that_users_chose_have_no_policy_to_value():
     told = answers(BARE.assign(click=1, time=TIME))
     assert "no recommending policy is behind these rows" in told["value another policy off-line"].why
     assert "order of entry" in told["repeats and satiation"].why
+
+
+small = st.integers(0, 3)
+rows = st.fixed_dictionaries(
+    {"user": small, "item": small, "reward": st.one_of(st.none(), st.sampled_from([0.0, 1.0, -1.0, 2.5, 60.0]))},
+    optional={"time": st.one_of(st.none(), st.integers(1_600_000_000, 1_610_000_000)),
+              "session": st.one_of(st.none(), small), "position": st.one_of(st.none(), small),
+              "propensity": st.sampled_from([None, 1.0, 0.5, 1e-6]),
+              "policy": st.sampled_from([None, "random", "live"]),
+              "terminated": st.booleans(), "dwell": st.sampled_from([None, 0.0, 3.5]), "step": small, "request": small,
+              "obs_list": st.lists(small), "user_age": st.integers(1, 9),
+              "candidates": st.one_of(st.none(), st.lists(small, min_size=1))})
+
+
+@settings(max_examples=80, deadline=None, phases=[Phase.reuse, Phase.generate])
+@given(st.lists(rows, min_size=1, max_size=8))
+def test_any_log_has_nine_answers_in_words(rows):
+    if all(row["reward"] is None for row in rows):
+        rows[0]["reward"] = 1.0
+    told = logs.check(logs.from_frame(pd.DataFrame(rows), as_values=True))
+    assert len(told.answers) == 9 and not {"nan", "inf"} & set(str(told).replace("%", " ").split())
+    assert all(answer.verdict == "yes" or answer.record for answer in told.answers)
+
+
+def test_rewards_around_zero_have_no_relative_difference():
+    even = BARE.drop(columns="click").assign(reward=np.where(np.arange(N) % 2, 1.0, -1.0), time=TIME)
+    told = answers(even)
+    assert "the mean reward is 0" in told["rank two policies"].why and "its mean is 0" in told["drift"].why
