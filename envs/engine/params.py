@@ -6,10 +6,14 @@ import difflib
 import math
 from typing import Any
 
+KINDS: dict[type, str] = {dict: "mapping (key: value)"}
 
-def param(default, low=None, high=None, choices=None):
-    """A field of a parameter dataclass with its valid range (inclusive) or its valid values."""
-    return dataclasses.field(default=default, metadata={"low": low, "high": high, "choices": choices})
+
+def param(default, low=None, high=None, choices=None, kind=None):
+    """A field of a parameter dataclass with its valid range (inclusive) or its valid values.
+
+    ``kind`` is its type where the default does not show it: None, or a mapping (None, or ``{}``)."""
+    return dataclasses.field(default=default, metadata={"low": low, "high": high, "choices": choices, "kind": kind})
 
 
 def check_params(cls, given: dict):
@@ -22,10 +26,13 @@ def check_params(cls, given: dict):
                              + (f"; did you mean '{close[0]}'?" if close else ""))
     for name, value in given.items():
         meta, default = fields[name].metadata, fields[name].default
-        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        if value is None and default is None:
+            continue
+        kind: type = meta.get("kind") or type(default)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
             given = given | {name: (value := float(value))}
-        if type(default) in (bool, int, float, str) and type(value) is not type(default):
-            raise ValueError(f"parameter '{name}' = {value!r} must be a {type(default).__name__}")
+        if kind in (bool, int, float, str, dict) and type(value) is not kind:
+            raise ValueError(f"parameter '{name}' = {value!r} must be a {KINDS.get(kind, kind.__name__)}")
         if meta.get("choices") is not None and value not in meta["choices"]:
             raise ValueError(f"parameter '{name}' = {value!r} must be one of {', '.join(map(str, meta['choices']))}")
         low, high = meta.get("low"), meta.get("high")

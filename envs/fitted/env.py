@@ -39,7 +39,11 @@ class Logged(VectorEnv):
 
     def _build(self):
         p = self.params
-        self.world = load_world(p.path, p.min_item_rows, p.taste_dimensions, p.world_seed)
+        columns = tuple((p.columns or {}).items())
+        if bad := [pair for pair in columns if not all(isinstance(name, str) for name in pair)]:
+            raise ValueError(f"parameter 'columns': {bad[0][0]!r}: {bad[0][1]!r} must be a name of the schema and a "
+                             "name in the log, both text")
+        self.world = load_world(p.path, p.min_item_rows, p.taste_dimensions, p.world_seed, columns, p.like, p.as_values)
         self.items, self.horizon, self.rules = self.world.items, p.impressions, rules(Rules, p)
         self.catalogue = Catalogue(self.world.taste.mu, self.world.taste.item_mean, self.items)
         if p.impressions > len(self.items):

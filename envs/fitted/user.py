@@ -2,6 +2,7 @@
 
 The story is told in `envs.fitted.env`.  Tastes are the world's, likes are coins of a session.
 """
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +17,14 @@ LIKE, TASTE = 1, 2                                # purposes of the coins
 @dataclass(frozen=True)
 class Params:
     path: str = ""
-    """The log (Parquet or CSV in the schema of `envs.logs`); empty: the movies that come with the project."""
+    """The log (Parquet or CSV in the schema of `envs.logs`, or NAME=PATH of a known data set); empty: the movies that
+    come with the project."""
+    columns: Mapping[str, str] | None = param(None, kind=dict)
+    """{name in the schema: name in the log}, for a log whose columns are called otherwise."""
+    like: float | None = param(None, kind=float)
+    """A reward of at least this counts as a like (1), any other as a skip (0); none: the rewards are 0 or 1."""
+    as_values: bool = False
+    """Ratings are taken as amounts, not refused."""
     impressions: int = param(50, 1, 10_000)
     """Items shown in a session."""
     min_item_rows: int = param(50, 1)

@@ -13,7 +13,7 @@ class World(NamedTuple):
     """What the log says: the catalogue and the fitted users (read only, shared by every batch of a process)."""
 
     items: np.ndarray              # [A, D] float32 features
-    item_ids: np.ndarray           # [A] the log's own ids
+    item_ids: np.ndarray           # [A] the log's own ids, text
     feature_names: list[str]       # [D]
     titles: list[str]              # [A]
     rows: dict[str, np.ndarray]    # user, item (indices), like, in time order
@@ -25,9 +25,10 @@ class World(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def load_world(path: str, min_item_rows: int, dimensions: int, world_seed: int) -> World:
+def load_world(path: str, min_item_rows: int, dimensions: int, world_seed: int,
+               columns: tuple[tuple[str, str], ...] = (), like: float | None = None, as_values: bool = False) -> World:
     """Read and fit a log once a process; ValueError says what is wrong with the file."""
-    log = logs.read(path) if path else logs.default_movies()
+    log = read_likes(path, dict(columns), like, as_values)
     frame = log.frame[log.frame["reward"].notna()]        # an unknown reward is neither a like nor a skip
     counts = frame["item"].value_counts()
     kept = set(counts.index[counts >= min_item_rows])
@@ -43,7 +44,7 @@ def load_world(path: str, min_item_rows: int, dimensions: int, world_seed: int) 
     place = {item: a for a, item in enumerate(ids)}
     users, user = np.unique(frame["user"].astype(str).to_numpy(), return_inverse=True)
     rows = {"user": user.astype(np.int64), "item": frame["item"].map(place).to_numpy(np.int64),
-            "like": (frame["reward"].to_numpy(np.float64) > 0.5).astype(np.float64)}
+            "like": frame["reward"].to_numpy(np.float64, copy=True)}
     if rows["like"].min() == rows["like"].max():
         raise ValueError(f"{log.path}: every reward is {rows['like'].min():g}; likes and skips are both needed")
     if len(users) < 5:
@@ -58,6 +59,25 @@ def load_world(path: str, min_item_rows: int, dimensions: int, world_seed: int) 
         rows["propensity"] = frame["propensity"].to_numpy(np.float64)
     return World(scaled(features), ids, names, names_of, rows, fitted, np.linalg.cholesky(fitted.user_cov),
                  tuple(parts), str(log.path), known)
+
+
+def read_likes(path: str, columns: dict[str, str], like: float | None, as_values: bool) -> logs.Log:
+    """The log, whose rewards are likes (1) and skips (0); ValueError where they are not.
+
+    No amount is cut at a number of ours: the item that is watched longest is often not the one that is liked by most.
+    """
+    if not path:
+        if columns or like is not None or as_values:
+            raise ValueError("columns, like and as_values describe a log of yours: name it with path (--data FILE)")
+        return logs.default_movies()
+    log = logs.read(path, columns, like, as_values)
+    if log.family != "binary":
+        reward = log.frame["reward"].dropna()
+        kind = "an amount" if log.family == "amount" else "a real number"
+        raise ValueError(f"{log.path}: the reward is {kind} ({reward.min():g} to {reward.max():g}, mean "
+                         f"{reward.mean():.4g}), and users are fitted to likes (0 or 1) alone: name the threshold from "
+                         "which on a reward counts as a like, like: X (--like X)")
+    return log
 
 
 def scaled(features: np.ndarray) -> np.ndarray:

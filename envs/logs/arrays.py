@@ -2,17 +2,20 @@
 import numpy as np
 import pandas as pd
 
+from .ids import as_text, natural
 from .schema import Log, require, runs
 
 
 def items(log: Log) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """(ids ``[A]`` sorted, features ``[A, D]`` float32, names of the D features): the numeric item_* columns.
+    """(ids ``[A]``, features ``[A, D]`` float32, names of the D features): the numeric item_* columns.
 
-    An item's features are the first known value in its rows; a value that is never known becomes the items' mean.
+    Ids are text, in order of value where all are whole numbers, else as text.  An item's features are the first known
+    value in its rows; a value that is never known becomes the items' mean.
     """
     names = [name for name in log.frame if name.startswith("item_") and pd.api.types.is_numeric_dtype(log.frame[name])]
-    table = log.frame[["item", *names]].groupby("item", sort=True).first()
-    return table.index.to_numpy(), _dense(table), names
+    table = log.frame[["item", *names]].groupby("item", sort=False).first()
+    table = table.loc[natural(table.index)]
+    return table.index.to_numpy(object), _dense(table), names
 
 
 def _dense(table: pd.DataFrame) -> np.ndarray:
@@ -22,13 +25,15 @@ def _dense(table: pd.DataFrame) -> np.ndarray:
 
 
 def to_transition_arrays(log: Log, item_ids) -> dict[str, np.ndarray]:
-    """The log as T = 1 step of N = rows users, named as the fields of a transition; action = index into ``item_ids``.
+    """The log as T = 1 step of N = rows users, named as the fields of a transition.
 
+    action = index into ``item_ids``; numbers among these stand for their text.
     obs are the obs_* columns, nulls replaced by the column's mean, or zeros ``[1, N, 1]`` where there are none.
     next_obs is that of the session's next decision; at an end, where nobody saw it, the row's own.
     """
     frame = log.frame
-    action = pd.Index(item_ids).get_indexer(pd.Index(frame["item"]))
+    known = pd.Index(as_text(pd.Series(list(item_ids)), "item_ids", log.path))
+    action = known.get_indexer(pd.Index(frame["item"]))
     require(pd.Series(action >= 0), "item", frame["item"], log.path, f"one of the {len(item_ids)} item_ids")
     require(frame["reward"].notna(), "reward", frame["reward"], log.path, "known: leave such rows out first")
     names = [name for name in frame if name.startswith("obs_")]

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from . import times
+from .answers import Answer
+from .questions import ask
 from .schema import Log, counted
 
 FEW_ROWS = 20                                                    # below this an item's own rate says little
-WORTHWHILE_LIFT = 0.2                                            # few changes of a recommender are worth more
 Z95 = 1.959963984540054
 
 
@@ -23,11 +25,22 @@ class Check:
     positions: dict[int, int]                    # rows a position
     nulls: dict[str, int]                        # null cells a column, columns with any
     facts: list[str]
-    can: list[str]
-    cannot: list[str]
+    answers: list[Answer]                        # question by question
+    limits: list[str]                            # items and rows that the answers do not reach
+
+    @property
+    def can(self) -> list[str]:
+        """What it answers, at least in part."""
+        return [f"{answer.question}: {answer.why}" for answer in self.answers if answer.verdict != "no"]
+
+    @property
+    def cannot(self) -> list[str]:
+        """What it does not answer."""
+        never = [f"{answer.question}: {answer.why}" for answer in self.answers if answer.verdict == "no"]
+        return never + self.limits
 
     def __str__(self):
-        parts = (("What is in it", self.facts), ("It can", self.can), ("It cannot", self.cannot))
+        parts = (("What is in it", self.facts), ("What it can answer", self.answers), ("It cannot", self.limits))
         return "\n".join(f"{title}\n" + "\n".join(f"  - {line}" for line in lines) for title, lines in parts if lines)
 
 
@@ -39,46 +52,37 @@ def wilson(positives: float, rows: float) -> tuple[float, float]:
     return (0.0 if positives == 0 else low), (1.0 if positives == rows else high)
 
 
-def visible_lift(positives: float, rows: float) -> float:
-    """The relative difference of rates that two groups of this size show with 95 % confidence and 80 % power."""
-    return (Z95 + 0.8416) * math.sqrt(2 * (1 - positives / rows) / positives) if positives else math.inf
-
-
 def check(log: Log) -> Check:
-    """Count ``log`` and say in words which questions it can and cannot answer."""
-    frame = log.frame
-    can: list[str] = []
-    cannot: list[str] = []
-    rewards = frame["reward"].dropna()
-    binary = bool(rewards.isin([0, 1]).all())
-    positives = int(rewards.sum()) if binary else None
-    if binary:
+    """Count ``log`` and say question by question what it can and cannot answer."""
+    frame, rewards = log.frame, log.frame["reward"].dropna()
+    positives = int(rewards.sum()) if log.family == "binary" else None
+    if positives is not None:
         low, high = wilson(rewards.sum(), len(rewards))
     else:
         low, high = (rewards.mean() + side * Z95 * rewards.std() / math.sqrt(len(rewards)) for side in (-1, 1))
     base = (float(rewards.mean()), float(low), float(high))
     per_item = frame["item"].value_counts()
-    facts = _facts(log, base, positives, per_item)
-    _ask_ranking(frame, rewards, positives, can, cannot)
-    _ask_propensities(frame, can, cannot)
-    _ask_support(frame, per_item, cannot)
-    _ask_sessions(log, can, cannot)
     positions = frame["position"].dropna().value_counts().sort_index() if "position" in frame else pd.Series(dtype=int)
     nulls = {name: int(count) for name, count in frame.isna().sum().items() if count}
     return Check(len(frame), frame["user"].nunique(), len(per_item), base, positives,
-                 {int(place): int(count) for place, count in positions.items()}, nulls, facts, can, cannot)
+                 {int(place): int(count) for place, count in positions.items()}, nulls,
+                 _facts(log, base, positives, per_item), ask(log), _limits(frame, per_item))
 
 
 def _facts(log, base, positives, per_item) -> list[str]:
     frame = log.frame
     when = ""
-    if "time" in frame and frame["time"].notna().any():
-        first, final = (pd.Timestamp(t, unit="s").date() for t in (frame["time"].min(), frame["time"].max()))
-        when = f", {first} to {final}"
+    if "time" in frame and times.dated(frame["time"]):
+        when = f", {times.span(frame['time'])}"
     facts = [f"{log.path}: {counted(len(frame), 'row')} of {counted(frame['user'].nunique(), 'user')} and "
              f"{counted(len(per_item), 'item')}{when}."]
+    if log.self_selected:
+        facts.append("The log has no recommending policy: users chose these items themselves (ratings or purchases, no "
+                     "impressions). There is no policy of today to compare with, and what the order of events does is "
+                     "not asked. Had a system of yours shown them, its name (policy), position or request would tell.")
     if positives is None:
-        facts.append(f"Mean reward {base[0]:.4g}, 95% interval {base[1]:.4g} to {base[2]:.4g}.")
+        facts.append(_kind(log.frame["reward"].dropna(), log.family))
+        facts.append(f"Mean reward {base[0]:.4g}, {_interval(base[1], base[2])}.")
     else:
         facts.append(f"Base rate {base[0]:.2%} ({counted(positives, 'positive')}), 95% interval "
                      f"{base[1]:.2%} to {base[2]:.2%}.")
@@ -86,46 +90,48 @@ def _facts(log, base, positives, per_item) -> list[str]:
                  f"{per_item.median():,.0f} or fewer; {counted(int((per_item >= 50).sum()), 'item')} with 50 or more.")
     if "position" in frame and frame["position"].notna().any():
         by = frame.groupby("position")["reward"].agg(["size", "mean"])
-        facts.append("Positions: " + "; ".join(f"{place:g}: {counted(int(size), 'row')}, mean reward {mean:.4g}"
+        facts.append("Positions: " + "; ".join(f"{place:g}: {counted(int(size), 'row')}, mean reward "
+                                               f"{'unknown' if math.isnan(mean) else format(mean, '.4g')}"
                                                for place, size, mean in by.itertuples()) + ".")
+    if "policy" in frame and frame["policy"].nunique() > 1:
+        facts.extend(_earned(frame, positives is not None))
     nulls = frame.isna().sum()
     if nulls.any():
         facts.append("Nulls: " + ", ".join(f"{name} {count:,}" for name, count in nulls.items() if count) + ".")
     return facts + [f"Note: {note}." for note in log.notes]
 
 
-def _ask_ranking(frame, rewards, positives, can, cannot) -> None:
-    if rewards.nunique() == 1:
-        cannot.append(f"teach anything: the reward is {rewards.iloc[0]:g} in every row.")
-    elif positives is not None:
-        lift = visible_lift(positives, len(rewards))
-        have = f"{counted(positives, 'positive')} in {counted(len(rewards), 'row')}"
-        if lift > WORTHWHILE_LIFT:
-            cannot.append(f"rank two policies: too few clicks. {have} show a difference of two rates only from "
-                          f"{lift:.0%} on (95% confidence, 80% power).")
-        else:
-            can.append(f"resolve rates that differ by {lift:.1%} or more: {have} (95% confidence, 80% power).")
-    if "policy" in frame and frame["policy"].nunique() > 1 and positives is not None:
-        for name, part in frame.dropna(subset=["reward"]).groupby("policy")["reward"]:
+def _kind(rewards: pd.Series, family: str) -> str:
+    """The family of rewards that are no likes, in a sentence."""
+    span = f"{rewards.min():g} to {rewards.max():g}"
+    if family == "amount":
+        return f"The reward is an amount (counts, time or money): {span}, {(rewards == 0).mean():.1%} are zero."
+    return f"The reward is a real number: {span}, {(rewards < 0).mean():.1%} are negative."
+
+
+def _earned(frame: pd.DataFrame, binary: bool) -> list[str]:
+    """What every policy of the log earned, a sentence each."""
+    facts = []
+    for name, part in frame.dropna(subset=["reward"]).groupby("policy")["reward"]:
+        if binary:
             low, high = wilson(part.sum(), len(part))
-            can.append(f"say what policy {name} earned: {part.mean():.2%}, 95% interval {low:.2%} to {high:.2%} "
-                       f"({counted(int(part.sum()), 'positive')} in {counted(len(part), 'row')}).")
+            facts.append(f"Policy {name} earned {part.mean():.2%}, 95% interval {low:.2%} to {high:.2%} "
+                         f"({counted(int(part.sum()), 'positive')} in {counted(len(part), 'row')}).")
+        else:
+            half = Z95 * part.std() / math.sqrt(len(part))
+            facts.append(f"Policy {name} earned {part.mean():.4g} a row, "
+                         f"{_interval(part.mean() - half, part.mean() + half)} ({counted(len(part), 'row')}).")
+    return facts
 
 
-def _ask_propensities(frame, can, cannot) -> None:
-    known = frame["propensity"].dropna() if "propensity" in frame else pd.Series(dtype=float)
-    if known.empty:
-        cannot.append("give inverse-propensity or doubly robust estimates: no row has a propensity. The direct method "
-                      "(a fitted reward model) alone can be reported, and nothing here shows how wrong it is.")
-        return
-    share = "every row" if len(known) == len(frame) else f"{len(known):,} of {len(frame):,} rows, and on these alone"
-    can.append(f"value other policies by inverse propensity and doubly robust estimates: propensities are known in "
-               f"{share}. The smallest is {known.min():.2g}: such a row can weigh {1 / known.min():,.0f} times.")
-    if known.nunique() == 1 and known.iloc[0] == 1.0:
-        cannot.append("say what another choice would have earned: every propensity is 1, the policy never varied.")
+def _interval(low: float, high: float) -> str:
+    """The interval of a mean in words; one row alone has none."""
+    return "one row has no interval" if math.isnan(low) else f"95% interval {low:.4g} to {high:.4g}"
 
 
-def _ask_support(frame, per_item, cannot) -> None:
+def _limits(frame, per_item) -> list[str]:
+    """Which items and rows the answers do not reach."""
+    cannot = []
     few = int((per_item < FEW_ROWS).sum())
     if few:
         cannot.append(f"say much about {few:,} of {counted(len(per_item), 'item')} by their own rates: fewer than "
@@ -148,15 +154,4 @@ def _ask_support(frame, per_item, cannot) -> None:
         alone = int((shown < frame["policy"].nunique()).sum())
         if alone:
             cannot.append(f"compare its policies on {counted(alone, 'item')} that not all of them have shown.")
-
-
-def _ask_sessions(log, can, cannot) -> None:
-    frame = log.frame
-    if "position" not in frame or frame["position"].isna().all():
-        cannot.append("separate taste from the place on the page: positions are unknown.")
-    if "session" not in frame:
-        cannot.append("say what a recommendation does to the rest of a session: it names no sessions.")
-    elif frame["terminated"].any():
-        can.append(f"show when users leave: they end a session in {counted(int(frame['terminated'].sum()), 'row')}.")
-    else:
-        cannot.append("show when users leave: no session is known to have ended by the user's choice.")
+    return cannot

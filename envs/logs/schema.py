@@ -1,7 +1,7 @@
 """The schema of an interaction log: its columns, what they may hold, and how rows make sessions.
 
 A row is one item shown to one user.  Only `user`, `item` and one of `click` and `reward` are required; what a log lacks
-is null or absent.  Ids (user, session, request, item, policy) are whole numbers or text.
+is null or absent.  Ids (user, session, request, item, policy, the entries of candidates) are text, as written.
 """
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ import pandas as pd
 
 NUMBERS = ("time", "step", "position", "propensity", "click", "dwell", "reward")
 FLAGS = ("terminated", "truncated")
+IDS = ("user", "session", "request", "item", "policy")
 LISTS = ("candidates", "mask")                                   # ids that could have been shown; which were allowed
 SCHEMA = ("time", "user", "session", "request", "step", "position", "item", "candidates", "mask", "propensity",
           "policy", "click", "dwell", "reward", "terminated", "truncated")
@@ -24,6 +25,10 @@ class Log:
     frame: pd.DataFrame
     path: str
     notes: list[str] = field(default_factory=list)
+    family: str = "binary"
+    """what kind of number the reward is: binary, amount or real (`envs.logs.rewards`)"""
+    self_selected: bool = False
+    """whether users chose these items themselves, so that no recommender is behind the rows"""
 
 
 def in_schema(name) -> bool:
@@ -47,7 +52,7 @@ def check_ranges(frame: pd.DataFrame, path) -> None:
             require(frame[name].isna() | test(frame[name]), name, frame[name], path, valid)
 
     within("propensity", "in (0, 1]", lambda p: (p > 0) & (p <= 1))
-    within("click", "0 or 1", lambda c: c.isin([0, 1]))
+    within("click", "0 or 1 (ratings and amounts belong in reward)", lambda c: c.isin([0, 1]))
     for name in ("step", "position"):
         within(name, "a whole number, 0 or more", lambda n: (n >= 0) & (n % 1 == 0))
     within("dwell", "0 or more", lambda d: d >= 0)
@@ -101,6 +106,42 @@ def fill_ends(frame: pd.DataFrame, notes: list[str]) -> None:
         notes.append(f"the end is unknown in {count:,} of {of:,} {what}: counted as truncated at the last row")
     if (ended & ~last).any():
         notes.append(f"{counted(int((ended & ~last).sum()), 'row')} said to end a session that goes on in later rows")
+
+
+def note_duplicates(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """``frame`` without rows that cannot be there twice; all other identical rows are kept, and both kinds are noted.
+
+    A place on a page (request, or time, with position) holds one item, so the same row again is the same event
+    exported twice: counted twice, it would make every interval too narrow.
+    """
+    def plain(part: pd.DataFrame) -> pd.DataFrame:                                        # lists cannot be compared
+        lists = [name for name in part if part[name].dtype == object]
+        return part.assign(**{name: part[name].map(lambda cell: repr(_listed(cell))) for name in lists})
+
+    alike = plain(frame[[name for name in frame if name in SCHEMA]]).duplicated(keep=False)  # features cost much more
+    again = pd.Series(False, index=frame.index)
+    again[alike] = plain(frame[alike]).duplicated()
+    if not again.any():
+        return frame
+    placed = pd.Series(False, index=frame.index)
+    if "position" in frame:
+        for name in ("request", "time"):
+            if name in frame:
+                placed |= frame[name].notna() & frame["position"].notna()
+    gone, kept = int((again & placed).sum()), int((again & ~placed).sum())
+    if gone:
+        notes.append(f"{counted(gone, 'duplicate row')} left out: identical to an earlier row, down to the place on "
+                     "the page, so the same event written twice")
+    if kept:
+        notes.append(f"{counted(kept, 'duplicate row')} kept: identical to an earlier row in every column, and "
+                     "nothing tells an event that happened again from one written twice (request, or time, with "
+                     "position would); if written twice, all intervals are too narrow")
+    return frame[~(again & placed)].reset_index(drop=True)
+
+
+def _listed(cell):
+    """An array as a list: its text is shortened, a list's is not."""
+    return cell.tolist() if isinstance(cell, np.ndarray) else cell
 
 
 def counted(count: int, noun: str) -> str:

@@ -5,7 +5,7 @@ from . import shared
 def parser():
     """The command line."""
     return shared.parser("check", "Check an experiment and print its trials, or say what a log can answer.",
-                         ["experiment", "--set", "--data", "--columns", "--smoke"],
+                         ["experiment", "--set", *shared.LOG, "--smoke"],
                          "with --data alone: what this log can answer.  exit status: 0 fine, 2 something to mend")
 
 
@@ -15,18 +15,17 @@ def main(arguments: list[str] | None = None) -> int:
     if args.data and not args.experiment:
         from envs.logs.__main__ import main as check_log
 
-        return check_log([args.data, *(["--columns", *args.columns] if args.columns else [])])
+        return check_log([args.data, *(["--columns", *args.columns] if args.columns else []),
+                          *([f"--like={args.like}"] if args.like is not None else []),
+                          *(["--as-values"] if args.as_values else [])])
     return shared.status_of(lambda: _experiment(args))
 
 
 def _experiment(args) -> int:
     from ..experiment import checks, plan, reading
-    from ..experiment.model import Problem
 
-    if args.columns:
-        raise Problem("--columns goes with --data alone; in an experiment write env.params.columns")
     name = args.experiment or "quickstart"
-    e = reading.read(name, args.set, args.data, args.smoke)
+    e = reading.read(name, args.set, shared.log_params(args), args.smoke)
     return dry_run(e, plan.trials(e, "final"), checks.check_resources(e, name, checks.cpus(e)))
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from . import shared
 
+LOG_FLAGS = " and ".join([", ".join(shared.LOG[:-1]), shared.LOG[-1]])
 EPILOG = """exit status: 0 all trials finished, 1 a trial failed, 2 something to mend before it can run,
 130 and 143 stopped by Ctrl-C and SIGTERM (--resume continues).
 examples:
   recloop tune                                  the quickstart
   recloop tune --data my_log.parquet            the same race on users fitted to your log
+  recloop tune --data ratings.csv --columns user=userId item=movieId reward=rating --like 4
   recloop tune movies --set algorithms.a2c.gamma=0.95
   recloop tune --resume results/quickstart/2026-01-31-120000
 `python -m platform.tune` is the same command."""
@@ -19,7 +21,7 @@ examples:
 def parser():
     """The command line."""
     p = shared.parser("tune", "Race recommenders on simulated users.",
-                      ["experiment", "--set", "--data", "--smoke", "--address", "--out", "--verbose"], EPILOG)
+                      ["experiment", "--set", *shared.LOG, "--smoke", "--address", "--out", "--verbose"], EPILOG)
     p.add_argument("--resume", metavar="RUN", help="continue the run in this results folder")
     p.add_argument("--trust", action="store_true", help="with --resume: continue unfinished searches and RLlib's rows, "
                    "too, which reads pickles: only for a folder that you know")
@@ -44,8 +46,8 @@ def _chapter(args) -> int:
     from ..experiment.model import Problem
     from ..experiment.reading import of_chapter
 
-    if args.experiment or args.resume or args.out or args.data:
-        raise Problem("--chapter runs several experiments: leave out EXPERIMENT, --resume, --out and --data")
+    if args.experiment or args.resume or args.out or shared.log_params(args):
+        raise Problem(f"--chapter runs several experiments: leave out EXPERIMENT, --resume, --out, {LOG_FLAGS}")
     worst = 0
     for name in of_chapter(args.chapter):
         args.experiment = name
@@ -87,9 +89,9 @@ def _experiment(args):
     if args.trust and not args.resume:
         raise Problem("--trust goes with --resume: it says that the pickles of that folder may be read")
     if not args.resume:
-        return reading.read(args.experiment or "quickstart", args.set, args.data, args.smoke)
-    if args.experiment or args.set or args.data or args.out or args.smoke:
-        raise Problem("--resume continues a run as it was: leave out EXPERIMENT, --set, --data, --out and --smoke")
+        return reading.read(args.experiment or "quickstart", args.set, shared.log_params(args), args.smoke)
+    if args.experiment or args.set or shared.log_params(args) or args.out or args.smoke:
+        raise Problem("--resume continues a run as it was: leave out EXPERIMENT, --set, --out, --smoke, " + LOG_FLAGS)
     return saved_experiment(args.resume)
 
 

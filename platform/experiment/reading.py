@@ -1,6 +1,6 @@
 """From a YAML file to an `Experiment`: defaults and overrides; what is wrong is named with file, key and value."""
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,26 +30,37 @@ def of_chapter(number: int) -> list[str]:
     return found
 
 
-def read(file: str | Path, overrides: Sequence[str] = (), data: str | None = None, smoke: bool = False) -> Experiment:
-    """Load, override (``a.b=c``), and check everything that can be checked without Ray; raises `Problem`."""
+def read(file: str | Path, overrides: Sequence[str] = (), log: Mapping[str, Any] | None = None,
+         smoke: bool = False) -> Experiment:
+    """Load, override (``a.b=c``), and check everything that can be checked without Ray; raises `Problem`.
+
+    ``log``: parameters of the environment that say which log users are fitted to (path) and how it is read."""
     path = shipped().get(str(file), Path(file))
     raw = _load(path)
     for override in overrides:
         _override(raw, override, path)
-    if data:
-        _override(raw, "env.params.path=", path, str(Path(data).resolve()))
+    for name, value in (log or {}).items():
+        _override(raw, f"env.params.{name}=", path, value if name != "path" else _absolute(value))
     try:
         experiment = Experiment.model_validate(raw)
     except ValidationError as error:
         raise Problem("\n".join(_explain(path, raw, e) for e in error.errors())) from None
     given = experiment.env.params.get("path")             # trials run in other folders: make a relative path absolute
     if isinstance(given, str) and given and not os.path.isabs(given):
-        beside = [Path.cwd() / given, path.parent / given]
-        experiment.env.params["path"] = str(next((p for p in beside if p.exists()), beside[0]).resolve())
+        experiment.env.params["path"] = _absolute(given, Path.cwd(), path.parent)
     if smoke:
         experiment = _smoke(experiment)
     check(experiment, str(path))
     return experiment
+
+
+def _absolute(source: str, *folders: Path) -> str:
+    from envs.logs import absolute
+
+    try:
+        return absolute(source, *folders)
+    except ValueError as error:
+        raise Problem(f"env.params.path: {error}") from None
 
 
 def _load(path: Path) -> dict:
@@ -80,14 +91,14 @@ def _smoke(e: Experiment) -> Experiment:
         "search": e.search.model_copy(update={"trials": 1})})
 
 
-def _override(raw: dict, override: str, path, text: str | None = None) -> None:
-    """Set one key of the raw mapping, from ``a.b=c`` (or to ``text`` as it stands)."""
+def _override(raw: dict, override: str, path, given: Any = None) -> None:
+    """Set one key of the raw mapping, from ``a.b=c`` (or to the value ``given`` as it stands)."""
     row, key = _row(raw, override, path) if override.startswith("algorithms.") else (None, override)
     key, equals, value = key.partition("=")
     if not equals:
         raise Problem(f"--set {short(override)}: write --set key.subkey=value")
     try:
-        value = text if text is not None else load(value)
+        value = given if given is not None else load(value)
     except yaml.YAMLError:
         raise Problem(f"--set {short(override)}: {short(repr(value))} is not valid YAML") from None
     node: Any = raw if row is None else row

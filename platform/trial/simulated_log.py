@@ -37,7 +37,7 @@ def write_log(path: Path, spec: Spec, env_steps: int, rows: int) -> Algorithm:
         people = make_env(spec.env_id, spec.env_params, users_of(rows, env), first_user=first)
         rng = make_rng(spec.seed, stable_seed("log", share))
         batch, _, _ = collect(people, policy, begin(people, spec.seed), -(-rows // people.num_envs), rng)
-        logs.write(logs.from_frame(frame_of(batch)), target)
+        logs.write(logs.from_frame(frame_of(batch), as_values=True), target)    # a simulator's reward is a value
     return policy
 
 

@@ -2,6 +2,7 @@
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from custom_algos import find_algorithm
@@ -304,4 +305,60 @@ def test_random_popularity_and_oracle_on_test_users():
 ])
 def test_what_cannot_be_simulated_is_said(params, words):
     with pytest.raises((ValueError, FileNotFoundError), match=words):
+        movies(1, **params)
+
+
+# logs of one's own ----------------------------------------------------------------------------------------------------
+def shop(tmp_path, reward, name="shop.csv"):
+    """2,000 rows of 40 users and three items called 007, 7 and 10, with columns of the shop's own names."""
+    rng = make_rng(9)
+    item = rng.integers(3, size=2000)
+    pd.DataFrame({"who": rng.integers(40, size=2000), "what": np.array(["007", "7", "10"])[item],
+                  "stars": reward(item, rng)}).to_csv(tmp_path / name, index=False)
+    return {"path": str(tmp_path / name), "columns": {"user": "who", "item": "what", "reward": "stars"},
+            "impressions": 3}
+
+
+def stars(item, rng):
+    return rng.choice([1, 2, 3, 4, 5], size=len(item), p=[.1, .2, .3, .2, .2])
+
+
+def seconds(item, rng):
+    """The first two items: 2 s, nearly always; the third: 30 s, half of the time."""
+    return np.where(item < 2, 2.0 * (rng.random(len(item)) < .9), 30.0 * (rng.random(len(item)) < .5))
+
+
+def test_ratings_are_fitted_as_the_likes_that_the_threshold_makes(tmp_path):
+    params = shop(tmp_path, stars)
+    with pytest.raises(ValueError, match="looks like ratings"):
+        movies(1, **params)
+    env = movies(1, **params, like=4)
+    assert env.world.item_ids.tolist() == ["007", "7", "10"] and env.world.titles == ["007", "7", "10"]
+    table = pd.read_csv(tmp_path / "shop.csv")
+    assert env.world.rows["like"].mean() == pytest.approx((table.stars >= 4).mean())
+    assert movies(1, **params, like=2).world.rows["like"].mean() == pytest.approx((table.stars >= 2).mean())
+
+
+def test_an_amount_is_never_cut_in_silence(tmp_path):
+    params = shop(tmp_path, seconds)
+    with pytest.raises(ValueError, match=r"the reward is an amount \(0 to 30, mean .*like: X \(--like X\)"):
+        movies(1, **params)
+    world = movies(1, **params, like=10).world
+    assert world.taste.item_mean[:, 0].argmax() == 2                         # 10 s or more: only the third item
+    with pytest.raises(ValueError, match="the reward is an amount"):
+        movies(1, **shop(tmp_path, stars), as_values=True)
+    with pytest.raises(ValueError, match="the reward is a real number"):
+        movies(1, **shop(tmp_path, lambda item, rng: rng.normal(size=len(item)), "real.csv"))
+
+
+@pytest.mark.parametrize(("params", "words"), [
+    ({"like": "4"}, "parameter 'like' = '4' must be a float"), ({"like": float("nan")}, "must be a finite number"),
+    ({"like": True}, "'like' = True must be a float"), ({"as_values": 1}, "'as_values' = 1 must be a bool"),
+    ({"columns": "item=what"}, r"parameter 'columns' = 'item=what' must be a mapping \(key: value\)"),
+    ({"columns": {"item": 3}, "path": "x.csv"}, "parameter 'columns': 'item': 3 must be a name of the schema"),
+    ({"like": 4}, "describe a log of yours: name it with path"),
+    ({"columns": {"item": "what"}}, "describe a log of yours"),
+    ({"path": "coat=nowhere"}, "coat=nowhere: no such file or folder")])
+def test_how_a_log_is_read_is_checked(params, words):
+    with pytest.raises(ValueError, match=words):
         movies(1, **params)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from platform import tune
 from platform.commands import shared
@@ -82,7 +83,67 @@ def test_check_with_data_alone_speaks_of_the_log(tmp_path, capsys):
     assert main(["check", "--data", str(tmp_path / "log.csv")]) == 0
     assert "120 rows" in capsys.readouterr().out
     assert main(["check", "quickstart", "--columns", "item=movie"]) == 2
-    assert "--columns goes with --data alone" in capsys.readouterr().err
+    assert "name it with path (--data FILE)" in capsys.readouterr().err
+
+
+@pytest.fixture
+def ratings(tmp_path, monkeypatch):
+    """A working folder with a table of ratings under names of its own."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ratings.csv").write_text("who,what,stars\n" + "".join(f"{u},{i},{1 + (u + i) % 5}\n" for u in range(30)
+                                                                       for i in range(4)))
+    return ["--data", "ratings.csv", "--columns", "user=who", "item=what", "reward=stars"]
+
+
+def test_what_a_log_is_can_be_said_wherever_data_is_taken(ratings, tmp_path, capsys):
+    assert main(["check", *ratings]) == 2
+    assert "looks like ratings" in capsys.readouterr().err
+    assert main(["check", *ratings, "--like", "4"]) == 0
+    assert "4 or more counts as a like (1), any other as 0: 40.0%" in capsys.readouterr().out
+    assert main(["check", *ratings, "--like", "0"]) == main(["check", "quickstart", *ratings, "--like", "0"]) == 2
+    assert capsys.readouterr().err.count("like = 0 divides nothing") == 2
+    assert main(["check", *ratings, "--as-values"]) == 0
+    assert "The reward is an amount" in capsys.readouterr().out
+    small = ["--set", "env.params.impressions=2", "--set", "env.params.min_item_rows=20", "--smoke"]
+    for command in (["tune", "--dry-run"], ["check", "quickstart"]):
+        assert main([*command, *ratings, *small]) == 2
+        assert "looks like ratings" in capsys.readouterr().err
+        assert main([*command, *ratings, *small, "--like", "4"]) == 0
+        out = yaml.safe_load(capsys.readouterr().out.partition("final ")[0].partition("search ")[0])
+        assert out["env"]["params"] == {"path": str(tmp_path / "ratings.csv"), "like": 4.0, "impressions": 2,
+                                        "columns": {"user": "who", "item": "what", "reward": "stars"},
+                                        "min_item_rows": 20}
+    assert main(["tune", "--dry-run", *ratings, "--columns", "user"]) == 2
+    assert "--columns user: must be written" in capsys.readouterr().err
+
+
+def test_how_a_log_is_read_is_saved_with_the_experiment(ratings, tmp_path):
+    """So that --resume and the workers read the same log."""
+    from platform.experiment import reading
+    from platform.run.folder import save_experiment
+
+    given = {"path": "ratings.csv", "columns": {"user": "who", "item": "what", "reward": "stars"}, "like": 4.0}
+    e = reading.read("quickstart", ["env.params.impressions=2", "env.params.min_item_rows=20"], given)
+    save_experiment(e, tmp_path)
+    again = reading.read(tmp_path / "experiment.yaml")
+    assert again == e and again.env.params["like"] == 4.0
+    assert again.env.params["path"] == str(tmp_path / "ratings.csv")
+
+
+def test_a_known_data_set_is_named_with_its_folder(tmp_path, monkeypatch, capsys):
+    from platform.experiment import reading
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c").mkdir()
+    for name, rows in (("train", "0 5 1\n" * 9), ("test", "3 0 4\n" * 9)):
+        (tmp_path / "c" / f"{name}.ascii").write_text(rows)
+    e = reading.read("quickstart", ["env.params.impressions=2", "env.params.min_item_rows=9"],
+                     {"path": "coat=c", "like": 4.0})
+    assert e.env.params["path"] == f"coat={tmp_path / 'c'}"
+    assert main(["check", "--data", "coat=c", "--like", "4"]) == 0
+    assert "not the whole coat as published: 18 self-selected rows instead of 6,960" in capsys.readouterr().out
+    assert main(["tune", "--data", "coats=c", "--dry-run"]) == 2
+    assert "no known data set 'coats'; known are" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments, pieces", [
