@@ -22,6 +22,7 @@ FLAGS: dict[str, dict] = {
 
 
 LOG = ["--data", "--columns", "--like", "--as-values"]               # what a log is, wherever one is taken
+LOG_FLAGS = " and ".join([", ".join(LOG[:-1]), LOG[-1]])
 
 
 def parser(verb: str, does: str, flags: list[str], epilog: str = "") -> argparse.ArgumentParser:

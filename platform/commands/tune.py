@@ -6,7 +6,6 @@ from pathlib import Path
 
 from . import shared
 
-LOG_FLAGS = " and ".join([", ".join(shared.LOG[:-1]), shared.LOG[-1]])
 EPILOG = """exit status: 0 all trials finished, 1 a trial failed, 2 something to mend before it can run,
 130 and 143 stopped by Ctrl-C and SIGTERM (--resume continues).
 examples:
@@ -47,7 +46,7 @@ def _chapter(args) -> int:
     from ..experiment.reading import of_chapter
 
     if args.experiment or args.resume or args.out or shared.log_params(args):
-        raise Problem(f"--chapter runs several experiments: leave out EXPERIMENT, --resume, --out, {LOG_FLAGS}")
+        raise Problem(f"--chapter runs several experiments: leave out EXPERIMENT, --resume, --out, {shared.LOG_FLAGS}")
     worst = 0
     for name in of_chapter(args.chapter):
         args.experiment = name
@@ -76,8 +75,8 @@ def _run(args) -> int:
     where = folder.new_folder(e, args.out)
     try:
         return _race(e, trials, resources, where, args)
-    except model.Problem:                                  # only the cluster could say so: nothing has run
-        shutil.rmtree(where)
+    except model.Problem:
+        shutil.rmtree(where)                               # only the cluster could say so: nothing has run
         raise
 
 
@@ -91,7 +90,7 @@ def _experiment(args):
     if not args.resume:
         return reading.read(args.experiment or "quickstart", args.set, shared.log_params(args), args.smoke)
     if args.experiment or args.set or shared.log_params(args) or args.out or args.smoke:
-        raise Problem("--resume continues a run as it was: leave out EXPERIMENT, --set, --out, --smoke, " + LOG_FLAGS)
+        raise Problem(f"--resume continues a run: leave out EXPERIMENT, --set, --out, --smoke, {shared.LOG_FLAGS}")
     return saved_experiment(args.resume)
 
 

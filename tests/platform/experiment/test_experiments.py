@@ -566,7 +566,7 @@ def test_who_cannot_tell_items_apart_is_warned_of_by_name(folder, capsys):
     raw = GOOD | {"env": {"id": "recloop/Logged-v0", "params": {"impressions": 5}}, "algorithms": [
         {"name": "lin_ucb"}, {"name": "lin_ucb", "label": "own", "params": {"model": "disjoint"}},
         {"name": "lin_ucb", "label": "hybrid", "params": {"item_intercept": True}}, {"name": "thompson"}]}
-    e = experiment.read(write(folder, raw), data=str(log_file(folder, False)))
+    e = experiment.read(write(folder, raw), log={"path": str(log_file(folder, False))})
     warning, = checks.warnings(e)
     assert warning.startswith("lin_ucb cannot tell items apart and will choose as random does")
     assert tune.main([write(folder, raw), "--data", str(log_file(folder, False)), "--dry-run"]) == 0
