@@ -57,7 +57,7 @@ def _chapter(args) -> int:
 
 def _run(args) -> int:
     from ..experiment import checks, model, plan
-    from ..run import cluster, folder
+    from ..run import folder
     from . import check
 
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
@@ -68,8 +68,6 @@ def _run(args) -> int:
     trials = plan.trials(e, "final")
     if args.dry_run:
         return check.dry_run(e, trials, resources)
-    if args.address:
-        cluster.reachable(args.address)
     if args.resume:
         return _race(e, trials, resources, Path(args.resume).resolve(), args)
     where = folder.new_folder(e, args.out)
