@@ -9,7 +9,7 @@ import numpy as np
 
 from .core import Algorithm, Transition, tree_map
 from .parts.border import check_finite
-from .parts.steps import blame, checked, crashed, first_action, mask_of, masks_after, outside, true_successor
+from .parts.steps import checked, crashed, first_action, found, mask_of, masks_after, outside, true_successor
 
 Seen = tuple[Any, np.ndarray | None]             # what the agent sees now: (observation [N, …], mask [N, A] or None)
 
@@ -22,9 +22,11 @@ def make_rng(*key: int) -> np.random.Generator:
 def begin(env, seed: int | None = None, **options) -> Seen:
     """Reset every user of ``env``."""
     obs, info = env.reset(seed=seed, options=options or None)
-    with blame(env, "the reset"):
+    try:
         check_finite("observation", obs)
         return obs, mask_of(info)
+    except ValueError as error:
+        raise found(env, "the reset", error) from None
 
 
 def collect(env, algorithm: Algorithm, seen: Seen, steps: int, rng: np.random.Generator,
@@ -47,9 +49,11 @@ def collect(env, algorithm: Algorithm, seen: Seen, steps: int, rng: np.random.Ge
         except Exception as error:
             raise crashed(env, t, error) from error
         ends = terminated | truncated
-        with blame(env, f"step {t}"):
+        try:
             reward = checked(after, reward)
             successor, (mask_after, next_mask) = true_successor(after, info, ends), masks_after(info, ends)
+        except ValueError as error:
+            raise found(env, f"step {t}", error) from None
         if mask is None and mask_after is not None:                  # the reset came without one: all was allowed
             mask = np.ones_like(mask_after)
         elif mask is not None and mask_after is None:
@@ -119,8 +123,10 @@ def evaluate(env, algorithm: Algorithm | None, seed: int, rng: np.random.Generat
             obs, reward, terminated, truncated, info = env.step(outside(action, start))
         except Exception as error:
             raise crashed(env, t, error) from error
-        with blame(env, f"step {t}"):
+        try:
             reward, mask = checked(obs, reward), mask_of(info)
+        except ValueError as error:
+            raise found(env, f"step {t}", error) from None
         step = {"reward": reward, "length": np.ones(env.num_envs)} | {k: info[k] for k in TRUTHS if k in info}
         if slates:
             step["repeated"] = repeated(action)

@@ -39,9 +39,8 @@ def check_finite(what: str, values, axes: int = 1) -> None:
     values = np.asarray(values)
     if values.dtype.kind != "f":
         return
-    with np.errstate(over="ignore", invalid="ignore"):
-        if math.isfinite(np.add.reduce(values, axis=None)):    # a quarter of the time of looking at each
-            return
+    if math.isfinite(np.vdot(values, values)):               # a tenth of the time of looking at each
+        return
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         raise ValueError(f"{what} {values[tuple(bad[0])]} of {who(bad[0][:axes])} is not finite; leave such "

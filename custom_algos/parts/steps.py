@@ -2,8 +2,6 @@
 
 Any Gymnasium vector environment in SAME_STEP mode will do; ours say some things more directly.
 """
-import contextlib
-
 import numpy as np
 
 from ..core import tree_map
@@ -57,14 +55,15 @@ def masks_after(info, ends) -> tuple[np.ndarray | None, np.ndarray | None]:
     return mask, after
 
 
-def first_action(env):
-    """What the environment calls action 0 (its ``Discrete(A, start=…)``); 0 where actions are not counted."""
-    return np.asarray(getattr(env.single_action_space, "start", 0))
+def first_action(env) -> np.ndarray | None:
+    """What the environment calls action 0 (its ``Discrete(A, start=…)``); None where that is 0, or nothing counted."""
+    start = np.asarray(getattr(env.single_action_space, "start", 0))
+    return start if start.any() else None
 
 
-def outside(action, start):
+def outside(action, start: np.ndarray | None):
     """The action as the environment counts it."""
-    return action + start if start.any() else action
+    return action if start is None else action + start
 
 
 def checked(obs, reward) -> np.ndarray:
@@ -75,13 +74,9 @@ def checked(obs, reward) -> np.ndarray:
     return reward
 
 
-@contextlib.contextmanager
-def blame(env, when: str):
-    """Says in which environment, and when, a fault was found."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{_name(env)}, {when}: {error}") from None
+def found(env, when: str, error: ValueError) -> ValueError:
+    """The fault, with the environment and the moment in which it was found."""
+    return ValueError(f"{_name(env)}, {when}: {error}")
 
 
 def crashed(env, t: int, error: Exception) -> Exception:

@@ -6,7 +6,8 @@ from ..trial.build import Task, is_ours, task_of
 from .model import Experiment, Problem
 from .names import among
 
-PROBE = 10_000, 1.0                                       # steps and seconds in which a session should end
+PROBE = 10_000, 3.0                                       # steps and seconds in which a session should end
+JUDGED = 1_000                                            # a slow environment that took fewer is not judged
 
 
 def first_task(e: Experiment, path: str) -> Task:
@@ -66,7 +67,7 @@ def _probe(e: Experiment, task: Task, path: str) -> None:
             env.close()
             return
     env.close()
-    if not limited:
+    if not limited and steps >= JUDGED:
         raise Problem(f"{path}: env.id = '{e.env.id}': no session ended in {steps:,} random steps, and none may ever "
                       "end; set env.params.max_episode_steps, or give max_episode_steps when it is registered")
 

@@ -12,16 +12,17 @@ OWN = sorted(name for name, path in reading.shipped().items() if path.parent.nam
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("name", "row", "goal"), [
     ("taxi", "q_learning", 7.8), ("frozen-lake", "q_learning", 0.72), ("cliff-walking", "q_learning", -13.0),
-    ("acrobot", "dqn", -90.0)])
+    ("acrobot", "dqn", -90.0), ("own-package", "q_learning", 10.0)])
 def test_what_ours_reach_at_the_budget_of_the_file(name, row, goal, tmp_path):
-    """Taxi's optimum is 7.93, the lake's 0.74, the cliff's −13; Gymnasium calls the acrobot solved at −100."""
+    """The optimum: taxi 7.93, lake 0.74, cliff −13, shop 10; Gymnasium calls the acrobot solved at −100."""
     assert tune.main([name, "--out", str(tmp_path / name)]) == 0
     scores = pd.read_parquet(tmp_path / name / "scores.parquet")
     assert scores[scores["row"] == row]["return_mean"].mean() >= goal
 
 
 def test_all_of_them_are_there():
-    assert OWN == ["acrobot", "blackjack", "cliff-walking", "frozen-lake", "frozen-lake-8x8", "mountain-car", "taxi"]
+    assert OWN == ["acrobot", "blackjack", "cliff-walking", "frozen-lake", "frozen-lake-8x8", "mountain-car",
+                   "own-package", "taxi"]
 
 
 def test_what_cannot_play_says_so(tmp_path):
