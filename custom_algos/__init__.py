@@ -35,6 +35,8 @@ ALGORITHMS = {
     "slateq": "custom_algos.deep.slateq:SlateQ",
     "reinforce": "custom_algos.deep.reinforce:Reinforce",
     "a2c": "custom_algos.deep.a2c:A2C",
+    "ppo": "custom_algos.deep.ppo:PPO",
+    "sac": "custom_algos.deep.sac:SAC",
 }
 
 

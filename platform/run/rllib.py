@@ -49,7 +49,7 @@ class FlatUsers(gym.vector.VectorWrapper):
         self.single_observation_space = spaces.Box(-np.inf, np.inf, (size,), np.float32)
         self.observation_space = gym.vector.utils.batch_space(self.single_observation_space, env.num_envs)
         self.first = first_action(env)                     # RLlib counts actions from 0
-        if self.first.any() and isinstance(env.single_action_space, spaces.Discrete):
+        if self.first is not None and isinstance(env.single_action_space, spaces.Discrete):
             self.single_action_space = spaces.Discrete(int(env.single_action_space.n))
             self.action_space = gym.vector.utils.batch_space(self.single_action_space, env.num_envs)
         self.resting, self.real_steps = np.zeros(env.num_envs, bool), 0
