@@ -103,6 +103,32 @@ def rllib_dqn(seconds: float, ratio: int = 64) -> tuple[float, float]:
     return steps / (clock[-1] - clock[0]), float(np.sum(trained[-1] - trained[0]) / steps)
 
 
+def rllib_sac(seconds: float) -> float:
+    """Env steps a second of RLlib's SAC on the pendulum: 64-64, one environment, one update of 256 rows a step."""
+    import logging
+
+    from ray.rllib.algorithms.sac import SACConfig
+    from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    config = (SACConfig().environment("Pendulum-v1").debugging(seed=0, log_level="ERROR")
+              .env_runners(num_env_runners=0, num_envs_per_env_runner=1).learners(num_learners=0)
+              .training(train_batch_size_per_learner=256, training_intensity=256,
+                        num_steps_sampled_before_learning_starts=256)
+              .rl_module(model_config=DefaultModelConfig(fcnet_hiddens=[64, 64], head_fcnet_hiddens=[]))
+              .reporting(min_sample_timesteps_per_iteration=100))
+    algorithm, sampled, clock = config.build_algo(), [], []
+    try:
+        while not clock or clock[-1] - clock[0] < seconds or len(clock) < 3:
+            result = algorithm.train()
+            if result["num_env_steps_sampled_lifetime"] > 400:
+                sampled.append(result["num_env_steps_sampled_lifetime"])
+                clock.append(time.perf_counter())
+    finally:
+        algorithm.stop()
+    return (sampled[-1] - sampled[0]) / (clock[-1] - clock[0])
+
+
 def dqn_rows(steps: int = 10_000, seconds: float = 20.0) -> list[tuple]:
     """(who, setting, rows trained on a step, env steps/s, ratio to ours)."""
     zoo = ZOO | {"replay_ratio": 32, "rollout_steps": 256, "hidden": (256, 256), "target_update_every": 10,
