@@ -2,9 +2,9 @@ r"""ε-greedy over an online linear model: the best action by prediction, and a 
 
     p_a = (1 − ε) [a is best] / ties + ε / K
 
-The policy of Langford & Zhang 2008 (epoch-greedy) with a constant ε.  Rows count by their inverse propensity, so that
-the model is right on average over all actions and not only on those that it shows (Bietti, Agarwal & Langford 2021);
-the features and the regression are those of `hashed_linear.py`.
+The policy of Langford & Zhang 2008 (epoch-greedy) with a constant ε.  With ``weighting: inverse`` rows count by their
+inverse propensity: a model that cannot be right everywhere is then right on average over all actions and not only on
+those that it shows (Bietti, Agarwal & Langford 2021); where it can, that costs (docs/algorithms-bandits.md).
 """
 from dataclasses import dataclass
 
@@ -14,8 +14,6 @@ from .hashed_linear import HashedConfig, HashedLinear
 
 @dataclass(frozen=True)
 class Config(HashedConfig):
-    weighting: str = param("inverse", choices=("none", "inverse"))
-    """Importance of a row: none (1), or inverse (1 / its propensity)."""
     epsilon: float = param(0.1, 0, 1)
     """ε: the share of decisions that are uniform over the allowed actions."""
 
