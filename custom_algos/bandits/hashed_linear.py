@@ -64,27 +64,27 @@ class HashedLinear(Bandit):
         self.weights, self.squares, self.scale = (np.zeros((r, size)) for _ in range(3))
         self.totals, self.reward_range = np.zeros((r, 2)), np.tile([np.inf, -np.inf], (r, 1))
         parts: dict[str, Any] = obs_space.spaces if isinstance(obs_space, spaces.Dict) else {}
-        self.request = "action_keys" in parts
+        request = "action_keys" in parts
         self.user_keys = [key for key in parts if key != "candidates"]
         self.per_step = isinstance(obs_space, spaces.Box) and len(obs_space.shape) == 2 \
             and obs_space.shape[0] == self.actions
-        known = 0 if self.per_step else sum(flat_size(parts[key]) for key in self.user_keys) if parts \
+        known = 0 if self.per_step or request else sum(flat_size(parts[key]) for key in self.user_keys) if parts \
             else flat_size(obs_space)
         self.context_keys = np.concatenate([[ONE], numbered(CONTEXT, known)]).astype(np.uint64)           # [1 + H]
         shown = parts.get("candidates", obs_space if self.per_step else None)
         by_features = shown is not None and len(shown.shape) == 2
         self.candidate_keys = numbered(ACTION, shown.shape[-1]) if by_features else None
-        count = 0 if self.request or by_features else self.actions if shown is None else len(items)
+        count = 0 if request or by_features else self.actions if shown is None else len(items)
         rows = [_item(a, items, self.config.use_ids) for a in range(count)]
         self.listed = tuple(part[None] for part in padded(rows))                                          # [1, A, F]
-        self.catalogue = actions_of(rows, shared=True) if shown is None and not self.request else None
+        self.catalogue = actions_of(rows, shared=True) if shown is None and not request else None
         self.blind = self.catalogue is not None and len(self.catalogue.keys) == 0
 
     # what is seen -------------------------------------------------------------------------------------------------
     def context(self, obs) -> tuple[np.ndarray, np.ndarray]:
         """(keys, values) of N contexts, each ``[N, C]``; the first is the constant."""
         n = batch_size(obs)
-        if self.request:
+        if _hashed(obs):
             given = obs["context_keys"], obs["context_values"]
             return tuple(np.ascontiguousarray(np.concatenate([np.full((n, 1), one), part], axis=1, dtype=part.dtype))
                          for one, part in zip((ONE, 1.0), given, strict=True))
@@ -95,7 +95,7 @@ class HashedLinear(Bandit):
 
     def shown(self, obs) -> tuple[np.ndarray, np.ndarray]:
         """(keys, values) of the features of every action, each ``[N, m, F]``, or ``[1, A, F]``: the catalogue."""
-        if self.request:
+        if _hashed(obs):
             return obs["action_keys"], obs["action_values"]
         shown = obs["candidates"] if isinstance(obs, dict) and "candidates" in obs else obs if self.per_step else None
         if shown is None:
@@ -108,7 +108,7 @@ class HashedLinear(Bandit):
         """ŷ of every action, ``[N, A]``."""
         keys, values = self.context(obs)
         n, share = len(keys), self.share(len(keys))
-        if self.catalogue is not None:
+        if self.catalogue is not None and not _hashed(obs):
             return self.values_of(keys, values, self.catalogue)
         action_keys, action_values = self.shown(obs)
         _, m, width = action_keys.shape
@@ -173,6 +173,11 @@ class HashedLinear(Bandit):
         error = regress(table, self.shift, rows.learner, keys, values, chosen_keys, chosen_values, reward, weight,
                         self.config.learning_rate)
         return {"squared_error": float(error)}
+
+
+def _hashed(obs) -> bool:
+    """Whether an observation is one of `REQUEST`: any of these algorithms takes it, whatever it was built for."""
+    return isinstance(obs, dict) and "action_keys" in obs
 
 
 def _item(a: int, items, use_ids: bool) -> Sparse:

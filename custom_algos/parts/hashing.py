@@ -7,6 +7,7 @@ table of 2^b.  The constant `ONE` stands on both sides, so plain features are pa
 
 Server and learner both call `features`, and arrays that come from elsewhere are named here in the same way.
 """
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -36,13 +37,14 @@ class Actions(NamedTuple):
     values: np.ndarray             # [E] float64
 
 
+@functools.lru_cache(maxsize=2**16, typed=True)                             # the same names come again and again
 def key_of(*parts) -> int:
     """64 bits for a name of several parts."""
     return mmh3.hash64(SEPARATOR.join(map(str, parts)).encode("utf-8", "surrogatepass"), signed=False)[0]
 
 
 def features(given: Any) -> Sparse:
-    """JSON features -> (keys, values), in the order of the JSON.
+    """JSON features -> (keys, values), ordered by key: the order of a JSON object means nothing.
 
     A name is the path to its value; text and null are one-hot, true is 1 and false 0, numbers are values, a list holds
     numbers by their place or any other things by what they are; names that begin with ``_`` are left out (Personalizer's
@@ -51,7 +53,8 @@ def features(given: Any) -> Sparse:
     keys: list[int] = []
     values: list[float] = []
     _walk(given, (), keys, values)
-    return Sparse(np.array(keys, np.uint64), np.array(values, np.float64))
+    order = np.argsort(np.array(keys, np.uint64), kind="stable")
+    return Sparse(np.array(keys, np.uint64)[order], np.array(values, np.float64)[order])
 
 
 def _walk(given, path: tuple, keys: list[int], values: list[float]) -> None:
