@@ -136,22 +136,24 @@ class HashedLinear(Bandit):
 
     def probabilities(self, scores: np.ndarray, explore: bool = True, mask: np.ndarray | None = None) -> np.ndarray:
         """The exact chance of every action, ``[N, A]``; 0 where ``mask`` forbids it.  Best ones share what is greedy."""
-        allowed = np.ones(scores.shape, bool) if mask is None else mask
-        scores = np.where(allowed, scores, -np.inf)
-        top, count = scores.max(axis=1, keepdims=True), allowed.sum(axis=1, keepdims=True)                # [N, 1]
+        if mask is None:
+            mask = np.ones(scores.shape, bool)
+        scores = np.where(mask, scores, -np.inf)
+        top, count = scores.max(axis=1, keepdims=True), mask.sum(axis=1, keepdims=True)                   # [N, 1]
         if not explore:
             best = scores == top
             return best / best.sum(axis=1, keepdims=True)
         learner = np.arange(len(scores)) // self.share(len(scores))
         width = self.reward_range[:, 1] - self.reward_range[:, 0]                                         # [R]
         width = np.where(width > 0.0, width, 1.0)[learner, None]
-        gaps = np.where(allowed, (top - scores) / width, 0.0)
-        prob = self.spread(gaps, allowed, count, self.totals[learner, :1])
-        return np.where(allowed, (1.0 - self.config.epsilon) * prob + self.config.epsilon / count, 0.0)
+        prob = self.spread((top - scores) / width, count, self.totals[learner, :1])
+        if self.config.epsilon > 0.0:
+            prob = np.where(mask, (1.0 - self.config.epsilon) * prob + self.config.epsilon / count, 0.0)
+        return prob
 
-    def spread(self, gaps, allowed, count, seen) -> np.ndarray:
-        """π ``[N, A]``: chances for ``gaps [N, A]`` among ``allowed [N, A]``, of which there are ``count [N, 1]``, after
-        ``seen [N, 1]`` rows."""
+    def spread(self, gaps, count, seen) -> np.ndarray:
+        """π ``[N, A]`` for ``gaps [N, A]``, infinite where forbidden: ``count [N, 1]`` are not; ``seen [N, 1]`` rows were
+        learnt from."""
         raise NotImplementedError
 
     # learning -----------------------------------------------------------------------------------------------------

@@ -21,6 +21,6 @@ class Config(HashedConfig):
 class LinearEpsilonGreedy(HashedLinear):
     Config = Config
 
-    def spread(self, gaps, allowed, count, seen):
-        best = allowed & (gaps == 0.0)
+    def spread(self, gaps, count, seen):
+        best = gaps == 0.0
         return best / best.sum(axis=1, keepdims=True)

@@ -7,8 +7,6 @@ actions that are nearly as good; the features, the regression and the gaps are t
 """
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..parts import exact
 from ..parts.params import param
 from .hashed_linear import HashedConfig, HashedLinear
@@ -23,6 +21,6 @@ class Config(HashedConfig):
 class LinearSoftmax(HashedLinear):
     Config = Config
 
-    def spread(self, gaps, allowed, count, seen):
-        weight = np.where(allowed, exact.exp(-gaps / self.config.temperature), 0.0)
+    def spread(self, gaps, count, seen):
+        weight = exact.exp(-gaps / self.config.temperature)
         return weight / weight.cumsum(axis=1)[:, -1:]

@@ -26,11 +26,10 @@ class Config(HashedConfig):
 class SquareCB(HashedLinear):
     Config = Config
 
-    def spread(self, gaps, allowed, count, seen):
+    def spread(self, gaps, count, seen):
         growth = exact.exp(self.config.gamma_exponent * exact.log(np.maximum(seen, 1.0)))
-        gamma = self.config.gamma_scale * growth                                                          # [N, 1]
-        prob = np.where(allowed, 1.0 / (count + gamma * gaps), 0.0)
-        row, best = np.arange(len(gaps)), np.where(allowed, gaps, np.inf).argmin(axis=1)                 # first of equals
+        prob = 1.0 / (count + self.config.gamma_scale * growth * gaps)                                    # [N, A]
+        row, best = np.arange(len(gaps)), gaps.argmin(axis=1)                                             # first of equals
         prob[row, best] = 0.0
         prob[row, best] = 1.0 - prob.cumsum(axis=1)[:, -1]
         return prob

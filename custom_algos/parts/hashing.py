@@ -2,8 +2,8 @@
 
 A feature is a (key, value): the key is 64 bits of MurmurHash3 of its namespace and name (Weinberger et al. 2009,
 "Feature hashing for large scale multitask learning"), so nobody keeps a list of names.  Text is one-hot: its key holds
-the text, its value is 1.  A weight belongs to a pair of a context key and an action key: `cross` tells its place in a
-table of 2^b.  The constant `ONE` stands on both sides, so plain features are pairs too.
+the text, its value is 1.  A weight belongs to a pair of a context key and an action key: `online.cross` tells its place
+in a table of 2^b.  The constant `ONE` stands on both sides, so plain features are pairs too.
 
 Server and learner both call `features`, and arrays that come from elsewhere are named here in the same way.
 """
@@ -13,11 +13,8 @@ from typing import Any, NamedTuple
 
 import mmh3
 import numpy as np
-from numba import njit
 
 ONE = np.uint64(0x9E3779B97F4A7C15)                                         # the key of the constant
-MIX = np.uint64(0xD6E8FEB86659FD93)                                         # an odd multiplier that spreads all bits
-HALF = np.uint64(32)
 SEPARATOR = "\x1f"                                                          # between the parts of a name
 
 
@@ -43,39 +40,39 @@ def key_of(*parts) -> int:
     return mmh3.hash64(SEPARATOR.join(map(str, parts)).encode("utf-8", "surrogatepass"), signed=False)[0]
 
 
-def features(given: Any) -> Sparse:
-    """JSON features -> (keys, values), ordered by key: the order of a JSON object means nothing.
+def features(given: Any, *, first: tuple[int, ...] = ()) -> Sparse:
+    """JSON features -> (keys, values), ordered by key (the order of a JSON object means nothing), after the keys
+    ``first``, whose value is 1.
 
     A name is the path to its value; text and null are one-hot, true is 1 and false 0, numbers are values, a list holds
     numbers by their place or any other things by what they are; names that begin with ``_`` are left out (Personalizer's
     rules).  ValueError names a number that is not finite.
     """
-    keys: list[int] = []
-    values: list[float] = []
-    _walk(given, (), keys, values)
-    order = np.argsort(np.array(keys, np.uint64), kind="stable")
-    return Sparse(np.array(keys, np.uint64)[order], np.array(values, np.float64)[order])
+    pairs: list[tuple[int, float]] = []
+    _walk(given, (), pairs)
+    pairs.sort()
+    return Sparse(np.array([*first, *[key for key, _ in pairs]], np.uint64),
+                  np.array([*[1.0] * len(first), *[value for _, value in pairs]], np.float64))
 
 
-def _walk(given, path: tuple, keys: list[int], values: list[float]) -> None:
-    if isinstance(given, dict):
+def _walk(given, path: tuple, pairs: list[tuple[int, float]]) -> None:
+    if isinstance(given, str):
+        pairs.append((key_of(*path, "=", given), 1.0))
+    elif isinstance(given, int | float):
+        if not -math.inf < given < math.inf or abs(given) > 1e300:
+            raise ValueError(f"feature {'/'.join(map(str, path))} = {str(given)[:40]} must be a finite number")
+        if given:
+            pairs.append((key_of(*path), float(given)))
+    elif isinstance(given, dict):
         for name, inner in given.items():
             if not str(name).startswith("_"):
-                _walk(inner, (*path, name), keys, values)
+                _walk(inner, (*path, name), pairs)
     elif isinstance(given, list | tuple):
         for i, inner in enumerate(given):
             number = isinstance(inner, int | float) and not isinstance(inner, bool)
-            _walk(inner, (*path, i) if number else path, keys, values)
-    elif isinstance(given, int | float):
-        value = float(given) if abs(given) < 1e300 else math.inf
-        if not math.isfinite(value):
-            raise ValueError(f"feature {'/'.join(map(str, path))} = {given!r} must be a finite number")
-        if value:
-            keys.append(key_of(*path))
-            values.append(value)
+            _walk(inner, (*path, i) if number else path, pairs)
     else:
-        keys.append(key_of(*path, "=", "null" if given is None else given))
-        values.append(1.0)
+        pairs.append((key_of(*path, "=", "null" if given is None else given), 1.0))
 
 
 def numbered(name: str, count: int) -> np.ndarray:
@@ -101,12 +98,3 @@ def padded(rows: list[Sparse]) -> tuple[np.ndarray, np.ndarray]:
     for n, row in enumerate(rows):
         keys[n, :len(row.keys)], values[n, :len(row.keys)] = row
     return keys, values
-
-
-@njit(cache=True, inline="always")
-def cross(context, action, shift):
-    """The place in a table of 2^(64 − shift) of the pair of a context key and an action key."""
-    z = (context ^ (action >> HALF)) * MIX + action * ONE
-    z = (z ^ (z >> HALF)) * MIX
-    z = (z ^ (z >> HALF)) * MIX
-    return z >> shift

@@ -16,7 +16,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from .hashing import ONE, cross
+from .hashing import ONE
+
+MIX = np.uint64(0xD6E8FEB86659FD93)                                         # an odd multiplier that spreads all bits
+HALF = np.uint64(32)
 
 
 class Table(NamedTuple):
@@ -26,6 +29,13 @@ class Table(NamedTuple):
     squares: np.ndarray            # [R, 2^b] G
     scale: np.ndarray              # [R, 2^b] s
     totals: np.ndarray             # [R, 2] rows t and N
+
+
+@njit(cache=True)
+def cross(context, action, shift):
+    """The place in a table of 2^(64 − shift) of the pair of a context key and an action key."""
+    z = (context ^ (action >> HALF) ^ (action << HALF)) * MIX
+    return ((z ^ (z >> HALF)) * ONE) >> shift
 
 
 @njit(cache=True)

@@ -1,4 +1,5 @@
 """Serving the linear policies with hashed features: any features, any items, exact chances, the same bits everywhere."""
+import math
 from typing import Any
 
 import numpy as np
@@ -34,18 +35,16 @@ class HashedPolicy(Policy):
         ids, actions = self.shown(candidates)
         allowed, algorithm = self.chosen(ids, excluded, k), self.algorithm
         scores = algorithm.values_of(*self.context(user, context), actions)                    # [1, m]
-        left, items, first, total = allowed[None], [], None, 1.0
+        chances, places, left = [], [], allowed
         for slot in range(k):
-            prob = algorithm.probabilities(scores, explore, left)[0]
-            first = prob if first is None else first
-            place = walk(prob, uniform(key, slot))
-            items.append(Item(ids[place], float(prob[place])))
-            total *= float(prob[place])
-            left = left.copy()
-            left[0, place] = False
-        best = scores[0, allowed].max()
-        explored = bool(scores[0, ids.index(items[0].id)] < best)
-        return Decision(tuple(items), total, ids, first, scores[0], explored)
+            chances.append(algorithm.probabilities(scores, explore, left[None])[0])            # [m]
+            places.append(walk(chances[slot], uniform(key, slot)))
+            if slot + 1 < k:
+                left = left.copy()
+                left[places[slot]] = False
+        items = tuple(Item(ids[place], float(prob[place])) for place, prob in zip(places, chances, strict=True))
+        explored = bool(scores[0, places[0]] < np.where(allowed, scores[0], -np.inf).max())
+        return Decision(items, math.prod(item.propensity for item in items), ids, chances[0], scores[0], explored)
 
     def shown(self, candidates) -> tuple[list[str], Actions]:
         """(ids, features) of the candidates, or of the whole catalogue."""
@@ -71,11 +70,8 @@ class HashedPolicy(Policy):
 
     def hashed(self, item: str, given: Any) -> Sparse:
         """An item's own features, and its id as one of them."""
-        own = features({ACTION: given})
-        if not self.algorithm.config.use_ids:
-            return own
-        return Sparse(np.concatenate([[np.uint64(key_of("item", "=", item))], own.keys]).astype(np.uint64),
-                      np.concatenate([[1.0], own.values]))
+        first = (key_of("item", "=", item),) if self.algorithm.config.use_ids else ()
+        return features({ACTION: given}, first=first)
 
     def context(self, user, context) -> tuple[np.ndarray, np.ndarray]:
         """(keys, values ``[1, C]``) of a request, the constant first."""
