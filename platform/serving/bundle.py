@@ -23,7 +23,7 @@ from custom_algos import ALGORITHMS, find_algorithm
 from custom_algos.bandits.hashed_linear import HashedLinear
 from custom_algos.core import make_config
 
-from .. import installed
+from ..installed import version
 from ..trial import checkpoint
 from .decision import Refused
 from .fixed import FixedPolicy
@@ -105,7 +105,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """What the bits of a decision may depend on."""
     return {"python": standard.python_version(), "processor": standard.machine(), "numpy": np.__version__,
-            "recloop": installed.version() or "not installed"}
+            "recloop": version() or "not installed"}
 
 
 def _notes(made: dict[str, str]) -> list[str]:

@@ -7,7 +7,7 @@ from gymnasium import spaces
 from custom_algos.core import Transition, tree_map
 
 from .decision import Decision, Event, Item, Refused, generator
-from .observation import observation_of
+from .observation import Observing
 from .policy import Policy, split
 
 
@@ -21,10 +21,12 @@ class FixedPolicy(Policy):
         self.slate = len(space.nvec) if isinstance(space, spaces.MultiDiscrete) else 1
         parts = getattr(algorithm.obs_space, "spaces", {})
         self.shows = parts.get("candidates") if isinstance(parts, dict) else None
+        self.observing = Observing(algorithm.obs_space, self.place, self.manifest.get("observer"),
+                                   self.manifest.get("numbers"))
 
     def decide(self, user, context, candidates, k, excluded, key, explore):
-        obs, ids = self.observed(user, context, candidates)
-        allowed = self.allowed(ids, candidates, excluded, k)
+        obs, ids, left = self.observed(user, context, candidates)
+        allowed = self.allowed(ids, candidates, excluded, k, left)
         if self.slate > 1:
             return self._slate(obs, ids, k, allowed, key, explore)
         items, total, left = [], 1.0, allowed
@@ -55,18 +57,18 @@ class FixedPolicy(Policy):
         row = np.asarray(values[0], np.float64)
         return row, bool(row[first] < row[allowed].max())
 
-    def observed(self, user, context, candidates) -> tuple[Any, list[str]]:
-        """(observation ``[1, …]``, ids that actions stand for)."""
+    def observed(self, user, context, candidates) -> tuple[Any, list[str], np.ndarray | None]:
+        """(observation ``[1, …]``, ids that actions stand for, which of them the user's history leaves)."""
         if self.shows is None:
-            return observation_of(self.algorithm.obs_space, user, context, self.manifest), self.items
+            seen = self.observing(user, context)
+            return seen.obs, self.items, seen.allowed
         if candidates is None:
             raise Refused("candidates are missing: this policy chooses among those of the request")
         ids, features = split(candidates)
         if len(ids) != self.shows.shape[0]:
             raise Refused(f"{len(ids)} candidates: this policy was raced with {self.shows.shape[0]}")
         shown = [self.number(item) for item in ids] if len(self.shows.shape) == 1 else features
-        seen = {**(context or {}), "candidates": shown}
-        return observation_of(self.algorithm.obs_space, user, seen, self.manifest), ids
+        return self.observing(user, {**(context or {}), "candidates": shown}).obs, ids, None
 
     def number(self, item: str) -> int:
         """The place of an item in the catalogue."""
@@ -74,21 +76,23 @@ class FixedPolicy(Policy):
             raise Refused(f"item {item!r} is not among the {len(self.place)} items that this policy was raced with")
         return self.place[item]
 
-    def allowed(self, ids, candidates, excluded, k) -> np.ndarray:
-        """Which of the ids may be shown, ``[m]`` bool."""
+    def allowed(self, ids, candidates, excluded, k, left: np.ndarray | None) -> np.ndarray:
+        """Which of the ids may be shown, ``[m]`` bool; ``left [m]``: what the user's history leaves."""
         mask = self.chosen(ids, excluded, k)
+        if left is not None:
+            mask &= left
         if candidates is not None and self.shows is None:
             asked = np.zeros(len(ids), bool)
             asked[[self.number(item) for item in split(candidates)[0]]] = True
             mask &= asked
-            if mask.sum() < k:
-                raise Refused(f"{int(mask.sum())} candidates are left, and k = {k} are asked for")
+        if mask.sum() < k:
+            raise Refused(f"{int(mask.sum())} candidates are left of {len(ids)}, and k = {k} are asked for")
         return mask
 
     def batch(self, events: list[Event]) -> Transition:
         seen, actions = [], []
         for event in events:
-            obs, ids = self.observed(event.user, event.context, event.candidates)
+            obs, ids, _ = self.observed(event.user, event.context, event.candidates)
             if event.action not in ids:
                 raise Refused(f"item {event.action!r} is not among those that this policy knows")
             seen.append(obs)

@@ -11,7 +11,7 @@ from custom_algos.parts import exact
 from custom_algos.parts.hashing import ONE, Actions, Sparse, actions_of, features, key_of, padded
 
 from .decision import Decision, Event, Item, Refused, uniform, walk
-from .observation import observation_of
+from .observation import Observing
 from .policy import NOT_FEATURES, Policy, split
 
 
@@ -28,13 +28,16 @@ class HashedPolicy(Policy):
         keys, values = (part[0] for part in algorithm.listed)
         self.rows = {item: Sparse(keys[a], values[a]) for item, a in self.place.items()} if len(keys) else {}
         self.catalogue: Actions | None = None                               # of all rows; made when first needed
-        self.by_observation = algorithm.obs_space is not REQUEST and "action_keys" not in _parts(algorithm)
+        raced = "action_keys" not in getattr(algorithm.obs_space, "spaces", {})
+        self.observing = Observing(algorithm.obs_space, self.place, self.manifest.get("observer"),
+                                   self.manifest.get("numbers")) if raced else None
 
     # deciding -----------------------------------------------------------------------------------------------------
     def decide(self, user, context, candidates, k, excluded, key, explore):
         ids, actions = self.shown(candidates)
-        allowed, algorithm = self.chosen(ids, excluded, k), self.algorithm
-        scores = algorithm.values_of(*self.context(user, context), actions)                    # [1, m]
+        keys, values, out = self.context(user, context)
+        allowed, algorithm = self.chosen(ids, [*excluded, *out] if out else excluded, k), self.algorithm
+        scores = algorithm.values_of(keys, values, actions)                                    # [1, m]
         chances, places, left = [], [], allowed
         for slot in range(k):
             chances.append(algorithm.probabilities(scores, explore, left[None])[0])            # [m]
@@ -73,23 +76,25 @@ class HashedPolicy(Policy):
         first = (key_of("item", "=", item),) if self.algorithm.config.use_ids else ()
         return features({ACTION: given}, first=first)
 
-    def context(self, user, context) -> tuple[np.ndarray, np.ndarray]:
-        """(keys, values ``[1, C]``) of a request, the constant first."""
-        if self.by_observation:
-            return self.algorithm.context(observation_of(self.algorithm.obs_space, user, context, self.manifest))
+    def context(self, user, context) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        """(keys, values ``[1, C]``) of a request, the constant first, and the ids that the user's history rules out."""
+        if self.observing is not None:
+            obs, allowed = self.observing(user, context)
+            out = [] if allowed is None else [item for item, a in self.place.items() if a < len(allowed) and not allowed[a]]
+            return *self.algorithm.context(obs), out
         if user is not None and not isinstance(user, str | dict):
             raise Refused(f"user = {str(user)[:80]} must be a text or an object with features")
         known = {name: value for name, value in user.items() if name not in NOT_FEATURES} \
             if isinstance(user, dict) else {}
         found = features({"user": known, CONTEXT: {} if context is None else context})
         return (np.concatenate([[ONE], found.keys])[None].astype(np.uint64),
-                np.concatenate([[1.0], found.values])[None])
+                np.concatenate([[1.0], found.values])[None], [])
 
     # learning -----------------------------------------------------------------------------------------------------
     def batch(self, events: list[Event]) -> Transition:
         contexts, actions = [], []
         for event in events:
-            keys, values = self.context(event.user, event.context)
+            keys, values, _ = self.context(event.user, event.context)
             contexts.append(Sparse(keys[0, 1:], values[0, 1:]))             # the algorithm adds the constant
             given = None
             if event.candidates is not None:
@@ -146,6 +151,3 @@ def fresh_policy(algorithm: str = "squarecb", **config) -> HashedPolicy:
     manifest = {"algorithm": algorithm, "params": config}
     return HashedPolicy(found(REQUEST, spaces.Discrete(1), make_config(found, config)), manifest=manifest)
 
-
-def _parts(algorithm) -> dict:
-    return getattr(algorithm.obs_space, "spaces", {})

@@ -1,5 +1,6 @@
 """From a request to what a policy observes: JSON as a value of its observation space, ``[1, …]``."""
-from typing import Any
+import importlib
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
@@ -7,11 +8,38 @@ from gymnasium import spaces
 from .decision import Refused
 
 
-def observation_of(space, user, context, manifest: dict[str, Any] | None = None):
-    """The observation ``[1, …]`` of a request: what ``context`` says, or what the user's history makes of it."""
-    if context is not None:
-        return value_of(space, context, "context")
-    raise Refused(f"context is missing: this policy observes {describe(space)}")
+OBSERVERS = ("envs.fitted.observing:observe",)            # a bundle may name these, and nothing else to be imported
+
+
+class Seen(NamedTuple):
+    obs: Any                       # [1, …]
+    allowed: np.ndarray | None     # [A] bool: what the history leaves to be shown; None: all
+
+
+class Observing:
+    """Requests as observations of ``space``: what ``context`` says, or what the user's history makes of it."""
+
+    def __init__(self, space, place: dict[str, int], observer: str | None = None, numbers: dict | None = None):
+        if observer is not None and observer not in OBSERVERS:
+            raise Refused(f"observation function {observer!r} is not one of {', '.join(OBSERVERS)}")
+        self.space, self.place, self.observer, self.numbers = space, place, observer, numbers
+
+    def __call__(self, user, context) -> Seen:
+        """`Refused` where neither tells the observation."""
+        if context is not None:
+            return Seen(value_of(self.space, context, "context"), None)
+        if self.observer is None or self.numbers is None:
+            raise Refused(f"context is missing: this policy observes {describe(self.space)}")
+        history = user.get("history", []) if isinstance(user, dict) else []
+        try:
+            items = np.array([self.place[shown["item"]] for shown in history], np.int64)
+            rewards = np.array([float(shown["reward"]) for shown in history])
+        except (KeyError, TypeError, ValueError) as error:
+            raise Refused("user.history must be a list of {\"item\": id, \"reward\": number} with items of the catalogue "
+                          f"({type(error).__name__}: {error})") from None
+        module, _, function = self.observer.partition(":")
+        obs, allowed = getattr(importlib.import_module(module), function)(self.numbers, items, rewards)
+        return Seen(np.asarray(obs)[None], allowed)
 
 
 def value_of(space, given: Any, where: str):
