@@ -56,8 +56,8 @@ def _calibration(found: dict[str, Any] | None) -> str:
 def _log(origin: dict[str, Any]) -> str:
     if origin["log"] is None:
         return "none; simulated users alone"
-    if origin["log"].startswith("movielens_small"):
-        return (f"`{origin['log']}`, MovieLens of GroupLens: for research only, and so is what was fitted to it "
+    if origin["log"] == "MovieLens latest-small":
+        return ("MovieLens latest-small of GroupLens: for research only, and so is what was fitted to it "
                 "(envs/data/NOTICE.md)")
     return f"`{origin['log']}`; what its owner allows holds for this policy too"
 
