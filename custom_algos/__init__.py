@@ -22,9 +22,6 @@ ALGORITHMS = {
     "lin_ucb": "custom_algos.bandits.lin_ucb:LinUCB",
     "lin_thompson": "custom_algos.bandits.lin_thompson:LinThompson",
     "logistic_thompson": "custom_algos.bandits.logistic_thompson:LogisticThompson",
-    "squarecb": "custom_algos.bandits.squarecb:SquareCB",
-    "linear_softmax": "custom_algos.bandits.linear_softmax:LinearSoftmax",
-    "linear_epsilon_greedy": "custom_algos.bandits.linear_epsilon_greedy:LinearEpsilonGreedy",
     "click_model": "custom_algos.bandits.click_models:ClickModel",
     "neural_linear": "custom_algos.bandits.neural_linear:NeuralLinear",
     "neural_ucb": "custom_algos.bandits.neural_ucb:NeuralUCB",
@@ -38,6 +35,9 @@ ALGORITHMS = {
     "slateq": "custom_algos.deep.slateq:SlateQ",
     "reinforce": "custom_algos.deep.reinforce:Reinforce",
     "a2c": "custom_algos.deep.a2c:A2C",
+    "squarecb": "custom_algos.bandits.squarecb:SquareCB",
+    "linear_softmax": "custom_algos.bandits.linear_softmax:LinearSoftmax",
+    "linear_epsilon_greedy": "custom_algos.bandits.linear_epsilon_greedy:LinearEpsilonGreedy",
 }
 
 

@@ -11,10 +11,9 @@ exit status: 0 written, 2 something to mend"""
 
 def parser():
     """The command line."""
-    p = shared.parser("export", "Write a policy of a finished race as a bundle.", [], EPILOG)
+    p = shared.parser("export", "Write a policy of a finished race as a bundle.", ["--out"], EPILOG)
     p.add_argument("run", metavar="RUN", help="results folder of the race (results/NAME/TIME)")
     p.add_argument("--row", metavar="NAME", help="label of the row to export (default: the best learner of ours)")
-    p.add_argument("--out", metavar="DIR", help="folder of the bundle (default: RUN/bundle)")
     return p
 
 

@@ -37,12 +37,13 @@ def conclude(console, folder, verbose, target=None) -> int:
 
 def leave_bundle(console, r) -> None:
     """The best learner of ours as a bundle beside the results; where it cannot be one, the report says nothing of it."""
+    from ..experiment.model import Problem
     from ..serving.decision import Refused
     from ..serving.export import leave
 
     try:
         made = leave(r)
-    except Refused as refused:
+    except (Problem, Refused) as refused:
         console.print(f"no bundle: {refused}", style="dim", markup=False, soft_wrap=True)
     else:
         console.print(f"bundle: {made.folder} ({made.row.label})", markup=False, soft_wrap=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from gymnasium import spaces
 
 from custom_algos.bandits.hashed_linear import HashedLinear
 
@@ -44,6 +45,9 @@ def leave(r: Results, name: str | None = None, out: str | Path | None = None) ->
     row = _row(e, r, board, name)
     trial, saved = _trial(e, r, row)
     task = task_of(e.env.id, trial.spec.env_params)
+    if r.runs_each > 1:
+        raise Refused(f"{r.folder}: each trial is {r.runs_each} independent learners, and one policy can be served; run it "
+                      "with population.replications = 1")
     algorithm = make_algorithm(trial.spec, task)
     algorithm.load_state_dict(checkpoint.load(saved)["algorithm"])
     names = task.knows.names
@@ -118,9 +122,11 @@ def _numbers(algorithm) -> list[str]:
     parts = getattr(algorithm.obs_space, "spaces", {})
     if "candidates" in parts and len(parts["candidates"].shape) == 2:
         return []
-    space = algorithm.action_space
-    count = len(algorithm.items) if "candidates" in parts else int(space.nvec[0]) if hasattr(space, "nvec") else \
-        int(getattr(space, "n", 0))
+    space, count = algorithm.action_space, 0
+    if "candidates" in parts:
+        count = 0 if algorithm.items is None else len(algorithm.items)
+    elif isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+        count = int(space.n if isinstance(space, spaces.Discrete) else space.nvec.flat[0])
     if not count:
         raise Refused(f"action space {space}: actions that are no items cannot be served")
     return [str(a) for a in range(count)]

@@ -22,9 +22,6 @@ class HashedPolicy(Policy):
 
     def __init__(self, algorithm: HashedLinear, ids=(), manifest=None, whole=True):
         super().__init__(algorithm, ids, manifest, whole)
-        if algorithm.replications > 1:
-            raise Refused(f"replications = {algorithm.replications}: these are independent learners of an experiment; "
-                          "one policy can be served")
         keys, values = (part[0] for part in algorithm.listed)
         self.rows = {item: Sparse(keys[a], values[a]) for item, a in self.place.items()} if len(keys) else {}
         self.catalogue: Actions | None = None                               # of all rows; made when first needed
