@@ -1,6 +1,6 @@
 r"""One online linear model of rewards over hashed, crossed features, and exact chances of every action.
 
-    ŷ(x, a) = w · φ(x × a),     p(a | x) = (1 − ε) π(gaps) + ε / K,     gap_a = (max ŷ − ŷ_a) / (highest − lowest reward)
+    ŷ(x, a) = w · φ(x × a),   p(a | x) = (1 − ε) π(gaps) + ε / K,   gap_a = (max ŷ − ŷ_a) / (highest − lowest reward)
 
 A subclass says π, the spread of chances over gaps.  What is known of the user is crossed with what is known of the
 action (`parts/hashing.py`), weights follow by normalised adaptive gradient descent, row by row in the order of events
@@ -72,11 +72,13 @@ class HashedLinear(Bandit):
             else flat_size(obs_space)
         self.context_keys = np.concatenate([[ONE], numbered(CONTEXT, known)]).astype(np.uint64)           # [1 + H]
         shown = parts.get("candidates", obs_space if self.per_step else None)
-        by_features = shown is not None and len(shown.shape) == 2
-        self.candidate_keys = numbered(ACTION, shown.shape[-1]) if by_features else None
-        count = 0 if request or by_features else self.actions if shown is None else len(items)
+        width = 0 if shown is None or len(shown.shape) != 2 else shown.shape[1]
+        by_features = width > 0
+        self.candidate_keys = numbered(ACTION, width) if by_features else None
+        count = 0 if request or by_features else self.actions if shown is None else 0 if items is None else len(items)
         rows = [_item(a, items, self.config.use_ids) for a in range(count)]
-        self.listed = tuple(part[None] for part in padded(rows))                                          # [1, A, F]
+        keys, values = padded(rows)
+        self.listed = keys[None], values[None]                                                            # [1, A, F]
         self.catalogue = actions_of(rows, shared=True) if shown is None and not request else None
         self.blind = self.catalogue is not None and len(self.catalogue.keys) == 0
 
@@ -85,9 +87,8 @@ class HashedLinear(Bandit):
         """(keys, values) of N contexts, each ``[N, C]``; the first is the constant."""
         n = batch_size(obs)
         if _hashed(obs):
-            given = obs["context_keys"], obs["context_values"]
-            return tuple(np.ascontiguousarray(np.concatenate([np.full((n, 1), one), part], axis=1, dtype=part.dtype))
-                         for one, part in zip((ONE, 1.0), given, strict=True))
+            return (np.concatenate([np.full((n, 1), ONE), obs["context_keys"]], axis=1, dtype=np.uint64),
+                    np.concatenate([np.ones((n, 1)), obs["context_values"]], axis=1, dtype=np.float64))
         seen = [flat_obs(obs[key], self.obs_space[key]) for key in self.user_keys] if isinstance(obs, dict) else \
             [] if self.per_step else [flat_obs(obs, self.obs_space)]
         return (np.repeat(self.context_keys[None], n, axis=0),
@@ -135,7 +136,7 @@ class HashedLinear(Bandit):
         return self.scores(obs)
 
     def probabilities(self, scores: np.ndarray, explore: bool = True, mask: np.ndarray | None = None) -> np.ndarray:
-        """The exact chance of every action, ``[N, A]``; 0 where ``mask`` forbids it.  Best ones share what is greedy."""
+        """The exact chance of every action, ``[N, A]``; 0 where ``mask`` forbids it.  Equals share what is greedy."""
         if mask is None:
             mask = np.ones(scores.shape, bool)
         scores = np.where(mask, scores, -np.inf)
@@ -152,8 +153,8 @@ class HashedLinear(Bandit):
         return prob
 
     def spread(self, gaps, count, seen) -> np.ndarray:
-        """π ``[N, A]`` for ``gaps [N, A]``, infinite where forbidden: ``count [N, 1]`` are not; ``seen [N, 1]`` rows were
-        learnt from."""
+        """π ``[N, A]`` for ``gaps [N, A]``, infinite where forbidden: ``count [N, 1]`` are not; ``seen [N, 1]`` rows
+        were learnt from."""
         raise NotImplementedError
 
     # learning -----------------------------------------------------------------------------------------------------

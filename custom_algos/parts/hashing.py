@@ -45,8 +45,8 @@ def features(given: Any, *, first: tuple[int, ...] = ()) -> Sparse:
     ``first``, whose value is 1.
 
     A name is the path to its value; text and null are one-hot, true is 1 and false 0, numbers are values, a list holds
-    numbers by their place or any other things by what they are; names that begin with ``_`` are left out (Personalizer's
-    rules).  ValueError names a number that is not finite.
+    numbers by their place or any other things by what they are; names that begin with ``_`` are left out
+    (Personalizer's rules).  ValueError names a number that is not finite.
     """
     pairs: list[tuple[int, float]] = []
     _walk(given, (), pairs)

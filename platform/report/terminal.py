@@ -36,7 +36,7 @@ def conclude(console, folder, verbose, target=None) -> int:
 
 
 def leave_bundle(console, r) -> None:
-    """The best learner of ours as a bundle beside the results; where it cannot be one, the report says nothing of it."""
+    """The best learner of ours as a bundle beside the results; where it cannot be one, it is said why."""
     from ..experiment.model import Problem
     from ..serving.decision import Refused
     from ..serving.export import leave

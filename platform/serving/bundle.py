@@ -10,7 +10,6 @@
 """
 import hashlib
 import json
-import platform as standard
 import re
 import shutil
 from collections.abc import Collection
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+import platform as standard
 from custom_algos import ALGORITHMS, find_algorithm
 from custom_algos.bandits.hashed_linear import HashedLinear
 from custom_algos.core import make_config
@@ -65,10 +65,10 @@ def load_policy(folder: str | Path, allow: Collection[str] = ()) -> Policy:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    name = manifest.get("algorithm")
+    name = str(manifest.get("algorithm"))
     if name not in ALGORITHMS and name not in allow:
-        raise Refused(f"{folder}: its algorithm is {name!r}, which is not one of the project; to import and run that, say "
-                      f"load_policy(…, allow=[{name!r}])")
+        raise Refused(f"{folder}: its algorithm is {name!r}, which is not one of the project; to import and run that, "
+                      f"say load_policy(…, allow=[{name!r}])")
     try:
         found = find_algorithm(name)
         held, state = checkpoint.load(folder, "items"), checkpoint.load(folder, "state")
@@ -94,8 +94,8 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
     if given != right:
         known = {name: digest for digest, name in re.findall(rb"^([0-9a-f]{64})  (\S+)$", given, re.M)}
         changed = [name for name in NAMES if known.get(name.encode()) != _digest(folder / name).encode()]
-        raise Refused(f"{folder}: {', '.join(changed) or SUMS} was changed after the bundle was written (its SHA-256 is "
-                      "another); copy the bundle again, or export it anew")
+        raise Refused(f"{folder}: {', '.join(changed) or SUMS} was changed after the bundle was written (its SHA-256 "
+                      "is another); copy the bundle again, or export it anew")
     manifest = json.loads((folder / "bundle.json").read_text())
     if manifest.get("format") != FORMAT:
         raise Refused(f"{folder}: has format {manifest.get('format')!r}; this version of recloop reads format {FORMAT}")

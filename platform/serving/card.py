@@ -24,7 +24,7 @@ def text(manifest: dict[str, Any]) -> str:
              f"- finished: {origin['finished'] or 'not known'}",
              *[f"- {name}: {value}" for name, value in manifest["versions"].items()], "",
              "## How to use it", "", "```python", "from platform.serving import load_policy", "",
-             "policy = load_policy(\"DIR\")            # the folder that holds this file", _example(manifest), "```", ""]
+             "policy = load_policy(\"DIR\")            # this folder", _example(manifest), "```", ""]
     return "\n".join(lines)
 
 
@@ -37,13 +37,13 @@ def _score(score: dict[str, Any]) -> str:
     if score["difference"] is None:
         return said
     against = f"today's policy ({score['reference']})" if score["today"] else score["reference"]
-    return f"{said} Against {against}: {score['difference']:+.3f} (95 % interval {_span(score['difference_interval'])})."
+    interval = _span(score["difference_interval"])
+    return f"{said} Against {against}: {score['difference']:+.3f} (95 % interval {interval})."
 
 
 def _span(ends: list[float | None]) -> str:
-    if None in ends:
-        return "not known"
-    return span(*ends, lambda value: f"{value:.3f}")
+    low, high = ends
+    return "not known" if low is None or high is None else span(low, high, lambda value: f"{value:.3f}")
 
 
 def _calibration(found: dict[str, Any] | None) -> str:

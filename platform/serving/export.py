@@ -46,8 +46,8 @@ def leave(r: Results, name: str | None = None, out: str | Path | None = None) ->
     trial, saved = _trial(e, r, row)
     task = task_of(e.env.id, trial.spec.env_params)
     if r.runs_each > 1:
-        raise Refused(f"{r.folder}: each trial is {r.runs_each} independent learners, and one policy can be served; run it "
-                      "with population.replications = 1")
+        raise Refused(f"{r.folder}: each trial is {r.runs_each} independent learners, and one policy can be served; "
+                      "run it with population.replications = 1")
     algorithm = make_algorithm(trial.spec, task)
     algorithm.load_state_dict(checkpoint.load(saved)["algorithm"])
     names = task.knows.names
@@ -104,7 +104,8 @@ def _manifest(e: Experiment, r: Results, board: Board, trial: Trial, task: Task)
                   "mean": standing.score.mean, "interval": _ends(standing.score),
                   "reference": r.reference.label if compared and r.reference else None,
                   "today": bool(r.live and compared),
-                  "difference": gap.mean if compared else None, "difference_interval": _ends(gap) if compared else None},
+                  "difference": gap.mean if compared else None,
+                  "difference_interval": _ends(gap) if compared else None},
         "answer": answer(r, board).text, "calibration": r.calibration,
         "provenance": {"experiment": e.model_dump(mode="json"), "row": trial.row.id, "label": trial.row.label,
                        "seeds": e.seeds, "seed_number": trial.seed_number, "env": trial.spec.env_id,

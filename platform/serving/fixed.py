@@ -29,7 +29,8 @@ class FixedPolicy(Policy):
         allowed = self.allowed(ids, candidates, excluded, k, left)
         if self.slate > 1:
             return self._slate(obs, ids, k, allowed, key, explore)
-        items, total, left = [], 1.0, allowed
+        items, left = [], allowed
+        total: float | None = 1.0
         for slot in range(k):
             action, log_prob = self.algorithm.act(obs, generator(key, slot), explore, left[None])
             chance = _chance(log_prob)

@@ -1,4 +1,4 @@
-"""Serving the linear policies with hashed features: any features, any items, exact chances, the same bits everywhere."""
+"""Serving linear policies with hashed features: any features, any items, exact chances, the same bits everywhere."""
 import math
 from typing import Any
 
@@ -19,6 +19,7 @@ class HashedPolicy(Policy):
     """Items are rows of features by id.  One raced on an environment sees its observations and its catalogue's rows."""
 
     open = audited = True
+    algorithm: HashedLinear
 
     def __init__(self, algorithm: HashedLinear, ids=(), manifest=None, whole=True):
         super().__init__(algorithm, ids, manifest, whole)
@@ -44,7 +45,8 @@ class HashedPolicy(Policy):
                 left[places[slot]] = False
         items = tuple(Item(ids[place], float(prob[place])) for place, prob in zip(places, chances, strict=True))
         explored = bool(scores[0, places[0]] < np.where(allowed, scores[0], -np.inf).max())
-        return Decision(items, math.prod(item.propensity for item in items), ids, chances[0], scores[0], explored)
+        whole = math.prod(float(prob[place]) for place, prob in zip(places, chances, strict=True))
+        return Decision(items, whole, ids, chances[0], scores[0], explored)
 
     def shown(self, candidates) -> tuple[list[str], Actions]:
         """(ids, features) of the candidates, or of the whole catalogue."""
@@ -64,8 +66,8 @@ class HashedPolicy(Policy):
         if item in self.rows:
             return self.rows[item]
         if self.rows:
-            raise Refused(f"candidate {item!r} is not in the catalogue of {len(self.rows)} items: give its features, or "
-                          "add it first")
+            raise Refused(f"candidate {item!r} is not in the catalogue of {len(self.rows)} items: give its features, "
+                          "or add it first")
         return self.hashed(item, {})
 
     def hashed(self, item: str, given: Any) -> Sparse:
@@ -77,7 +79,7 @@ class HashedPolicy(Policy):
         """(keys, values ``[1, C]``) of a request, the constant first, and the ids that the user's history rules out."""
         if self.observing is not None:
             obs, allowed = self.observing(user, context)
-            out = [] if allowed is None else [item for item, a in self.place.items() if a < len(allowed) and not allowed[a]]
+            out = [] if allowed is None else [item for item, a in self.observing.place.items() if not allowed[a]]
             return *self.algorithm.context(obs), out
         if user is not None and not isinstance(user, str | dict):
             raise Refused(f"user = {str(user)[:80]} must be a text or an object with features")
@@ -143,8 +145,8 @@ def fresh_policy(algorithm: str = "squarecb", **config) -> HashedPolicy:
 
     found = find_algorithm(algorithm)
     if not issubclass(found, HashedLinear):
-        raise Refused(f"algorithm {algorithm!r} needs an environment; valid for requests with features of their own are "
-                      "squarecb, linear_softmax and linear_epsilon_greedy")
+        raise Refused(f"algorithm {algorithm!r} needs an environment; valid for requests with features of their own "
+                      "are squarecb, linear_softmax and linear_epsilon_greedy")
     manifest = {"algorithm": algorithm, "params": config}
     return HashedPolicy(found(REQUEST, spaces.Discrete(1), make_config(found, config)), manifest=manifest)
 

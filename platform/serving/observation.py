@@ -7,7 +7,6 @@ from gymnasium import spaces
 
 from .decision import Refused
 
-
 OBSERVERS = ("envs.fitted.observing:observe",)            # a bundle may name these, and nothing else to be imported
 
 
@@ -32,11 +31,12 @@ class Observing:
             raise Refused(f"context is missing: this policy observes {describe(self.space)}")
         history = user.get("history", []) if isinstance(user, dict) else []
         try:
-            items = np.array([self.place[shown["item"]] for shown in history], np.int64)
-            rewards = np.array([float(shown["reward"]) for shown in history])
+            known = [(self.place[shown["item"]], float(shown["reward"])) for shown in history
+                     if shown["item"] in self.place]      # an item that came later means nothing to the observation
         except (KeyError, TypeError, ValueError) as error:
-            raise Refused("user.history must be a list of {\"item\": id, \"reward\": number} with items of the catalogue "
+            raise Refused("user.history must be a list of {\"item\": id, \"reward\": number} "
                           f"({type(error).__name__}: {error})") from None
+        items, rewards = np.array([item for item, _ in known], np.int64), np.array([reward for _, reward in known])
         module, _, function = self.observer.partition(":")
         obs, allowed = getattr(importlib.import_module(module), function)(self.numbers, items, rewards)
         return Seen(np.asarray(obs)[None], allowed)
@@ -60,7 +60,7 @@ def value_of(space, given: Any, where: str):
         raise Refused(f"{where} must be {describe(space)}") from None
     if value.shape != space.shape or not np.isfinite(value).all():
         raise Refused(f"{where} of shape {list(value.shape)} must be {describe(space)}, all finite")
-    exact = value.astype(space.dtype)
+    exact: Any = value.astype(space.dtype)
     if not isinstance(space, spaces.Box) and not ((exact == value).all() and space.contains(exact[()])):
         raise Refused(f"{where} = {str(given)[:80]} must be {describe(space)}")
     return exact[None]

@@ -19,7 +19,7 @@ NOT_FEATURES = ("id", "history")                          # of a user
 
 
 class Policy(ABC):
-    """Attributes: ``algorithm``; ``manifest``, what its bundle says of it; ``notes``, sentences a person should read."""
+    """Attributes: ``algorithm``; ``manifest``, what its bundle says; ``notes``, sentences a person should read."""
 
     open = False                                          # whether items can be added and removed
     audited = False                                       # whether its bits are the same on every processor

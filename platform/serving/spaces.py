@@ -15,15 +15,15 @@ def plain(space) -> dict[str, Any]:
         return {"kind": "tuple", "parts": [plain(part) for part in space.spaces]}
     if isinstance(space, spaces.Box):
         return {"kind": "box", "low": _bound(space.low), "high": _bound(space.high), "shape": list(space.shape),
-                "dtype": space.dtype.name}
+                "dtype": str(space.dtype)}
     if isinstance(space, spaces.Discrete):
         return {"kind": "discrete", "n": int(space.n), "start": int(space.start)}
     if isinstance(space, spaces.MultiDiscrete):
         return {"kind": "multi_discrete", "nvec": space.nvec.tolist(), "start": space.start.tolist()}
     if isinstance(space, spaces.MultiBinary):
         return {"kind": "multi_binary", "shape": list(space.shape)}
-    raise Refused(f"space {space} cannot be written down; valid are Box, Discrete, MultiDiscrete, MultiBinary, and Dict "
-                  "or Tuple of these")
+    raise Refused(f"space {space} cannot be written down; valid are Box, Discrete, MultiDiscrete, MultiBinary, and "
+                  "Dict or Tuple of these")
 
 
 def space_of(given: dict[str, Any]):

@@ -127,7 +127,8 @@ def write_everything(folder: Path) -> Path:
                                                      "soft_optima": {"0.1": 12.0}}))
     (folder / "bundle").mkdir()
     (folder / "bundle" / "bundle.json").write_text(json.dumps({
-        "algorithm": "ucb", "ids": ["a", "b"], "whole": True, "provenance": {"row": ROWS[1].id, "label": ROWS[1].label}}))
+        "algorithm": "ucb", "ids": ["a", "b"], "whole": True,
+        "provenance": {"row": ROWS[1].id, "label": ROWS[1].label}}))
     tried = [{"params": {"gamma": gamma}, "score": score, "env_steps": 64} for gamma, score in ((0.5, 6.0), (0.9, 7.0))]
     (folder / "search.json").write_text(json.dumps({ROWS[1].id: {**tried[1], "trials": tried}}))
     return folder

@@ -102,7 +102,8 @@ def test_a_request_means_the_same_however_far_it_is_filled_up():
     """REQUEST observations of different width: zeros at the end of a row change no bit."""
     algorithm, rng = build("squarecb", 1, REQUEST), make_rng(4)
     algorithm.weights[:] = rng.normal(size=algorithm.weights.shape)
-    obs = {"context_keys": rng.integers(2**63, size=(1, 4)).astype(np.uint64), "context_values": rng.normal(size=(1, 4)),
+    obs = {"context_keys": rng.integers(2**63, size=(1, 4)).astype(np.uint64),
+           "context_values": rng.normal(size=(1, 4)),
            "action_keys": rng.integers(2**63, size=(1, 5, 3)).astype(np.uint64),
            "action_values": rng.normal(size=(1, 5, 3))}
     wide = {name: np.concatenate([part, np.zeros_like(part)], axis=-1) for name, part in obs.items()}

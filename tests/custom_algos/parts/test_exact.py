@@ -32,6 +32,7 @@ def test_ln_is_within_two_units_of_the_last_place(x):
 def test_values_that_are_known():
     np.testing.assert_array_equal(exp(np.array([0.0, -np.inf, -701.0])), [1.0, 0.0, 0.0])
     np.testing.assert_array_equal(log(np.array([1.0, 0.0])), [0.0, -np.inf])
-    np.testing.assert_allclose(exp(np.array([1.0, -1.0, 0.5])), [math.e, 0.36787944117144233, 1.6487212707001282], 4e-16)
+    np.testing.assert_allclose(exp(np.array([1.0, -1.0, 0.5])), [math.e, 0.36787944117144233, 1.6487212707001282],
+                               4e-16)
     np.testing.assert_allclose(log(np.array([2.0, 0.5, 10.0])), [0.6931471805599453, -0.6931471805599453,
                                                                  2.302585092994046], 4e-16)

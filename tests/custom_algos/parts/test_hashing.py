@@ -18,7 +18,7 @@ def named(given):
 
 def test_the_hash_is_murmur_3_of_128_bits_its_first_half():
     assert key_of("hello") == 0xCBD8A7B341BD9B02                             # published test vector, seed 0
-    assert key_of("a", "b") == mmh3.hash64("a\x1fb".encode(), signed=False)[0]
+    assert key_of("a", "b") == mmh3.hash64(b"a\x1fb", signed=False)[0]
 
 
 def test_texts_numbers_bools_lists_and_names_that_are_left_out():
@@ -55,7 +55,7 @@ def test_the_order_of_an_object_means_nothing_and_a_trip_through_json_neither(gi
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 10**400, 1e301])
 def test_numbers_that_are_not_finite_are_named(bad):
-    with pytest.raises(ValueError, match="feature user/age = .* must be a finite number"):
+    with pytest.raises(ValueError, match=r"feature user/age = .* must be a finite number"):
         features({"user": {"age": bad}})
 
 

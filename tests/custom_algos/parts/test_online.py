@@ -74,7 +74,8 @@ def test_the_score_is_the_sum_over_pairs_and_learners_are_apart():
         for a in range(3):
             parts = [(ONE, 1.0)] + [(actions.keys[actions.which[e]], actions.values[e])
                                     for e in range(actions.start[a], actions.start[a + 1])]
-            right = sum(w[cross(c, f, SHIFT)] * v * u for c, v in zip(keys[n], values[n], strict=True) for f, u in parts)
+            right = sum(w[cross(c, f, SHIFT)] * v * u for c, v in zip(keys[n], values[n], strict=True)
+                        for f, u in parts)
             assert out[n, a] == pytest.approx(right, rel=1e-12, abs=1e-12)
 
 

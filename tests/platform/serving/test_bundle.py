@@ -73,8 +73,8 @@ def test_it_acts_with_the_bits_of_the_checkpoint(run, bundle):
     original.load_state_dict(checkpoint.load(run / "checkpoints" / trial_name(trial))["algorithm"])
     obs = np.eye(5, dtype=np.float32)[np.arange(200) % 5].reshape(200, *original.obs_space.shape)
     for explore in (True, False):
-        for ours, theirs in zip(policy.algorithm.act(obs, make_rng(1), explore), original.act(obs, make_rng(1), explore),
-                                strict=True):
+        acted = [one.act(obs, make_rng(1), explore) for one in (policy.algorithm, original)]
+        for ours, theirs in zip(*acted, strict=True):
             assert ours.tobytes() == theirs.tobytes()
     found = policy.recommend(context=obs[2].tolist(), key=KEY)
     chances = original.probabilities(original.scores(obs[2:3]))
@@ -105,7 +105,7 @@ def test_rows_that_cannot_be_exported_are_named(run, name, says):
 def test_no_run_no_bundle(tmp_path):
     with pytest.raises(Problem, match="holds no finished run"):
         export(tmp_path)
-    with pytest.raises(Refused, match="is no bundle .*recloop export RUN"):
+    with pytest.raises(Refused, match=r"is no bundle .*recloop export RUN"):
         load_policy(tmp_path)
 
 
@@ -116,8 +116,8 @@ policy = load_policy(sys.argv[1])
 found = policy.recommend(context=[0, 1, 0, 0, 0], k=2, key=bytes(range(32)))
 for i in range(50):
     policy.learn([Event(None, [0, i / 50, 0.3, 0, 0], None, str(i % 10), i % 3 / 2, 0.25)])
-print(json.dumps([[list(item) for item in found.items], policy.digest(), [m for m in ("ray", "torch", "pandas", "pydantic",
-                  "envs", "matplotlib") if m in sys.modules]]))
+heavy = [name for name in ("ray", "torch", "pandas", "pydantic", "envs", "matplotlib") if name in sys.modules]
+print(json.dumps([[list(item) for item in found.items], policy.digest(), heavy]))
 """
 
 

@@ -122,7 +122,7 @@ def test_bad_requests_are_refused_in_words(request_, says):
 
 
 def test_fresh_policies_are_of_the_hashed_kind():
-    with pytest.raises(Refused, match="'thompson' needs an environment; valid .* squarecb, linear_softmax"):
+    with pytest.raises(Refused, match=r"'thompson' needs an environment; valid .* squarecb, linear_softmax"):
         fresh_policy("thompson")
     assert fresh_policy("linear_epsilon_greedy", epsilon=0.5).recommend(
         "u", {}, FRUIT, key=KEY).probabilities == pytest.approx(1 / 3)
