@@ -29,7 +29,7 @@ class SquareCB(HashedLinear):
     def spread(self, gaps, count, seen):
         growth = exact.exp(self.config.gamma_exponent * exact.log(np.maximum(seen, 1.0)))
         prob = 1.0 / (count + self.config.gamma_scale * growth * gaps)                                    # [N, A]
-        row, best = np.arange(len(gaps)), gaps.argmin(axis=1)                                             # the first one
+        row, best = np.arange(len(gaps)), gaps.argmin(axis=1)                                            # the first one
         prob[row, best] = 0.0
         prob[row, best] = 1.0 - prob.cumsum(axis=1)[:, -1]
         return prob

@@ -69,7 +69,7 @@ def value_of(space, given: Any, where: str):
 def describe(space) -> str:
     """A space in words."""
     if isinstance(space, spaces.Discrete):
-        return f"a whole number from {space.start} to {space.start + space.n - 1}"
+        return f"a whole number from {int(space.start)} to {int(space.start) + int(space.n) - 1}"
     if isinstance(space, spaces.Dict):
         return f"an object with the keys {', '.join(space.spaces)}"
     if isinstance(space, spaces.Tuple):
