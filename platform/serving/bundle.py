@@ -29,7 +29,7 @@ from .decision import Refused
 from .fixed import FixedPolicy
 from .hashed import HashedPolicy
 from .policy import Policy
-from .spaces import space_of
+from .spaces import finite, space_of
 
 FORMAT = 1
 NAMES = ("CARD.md", "bundle.json", "items.json", "items.safetensors", "state.json", "state.safetensors")
@@ -45,7 +45,7 @@ def save_bundle(folder: str | Path, manifest: dict[str, Any], state: dict[str, A
     part.mkdir(parents=True)
     checkpoint.save(part, state, "state")
     checkpoint.save(part, items, "items")
-    (part / "bundle.json").write_text(json.dumps({"format": FORMAT} | manifest, indent=1, allow_nan=False))
+    (part / "bundle.json").write_text(json.dumps({"format": FORMAT} | finite(manifest), indent=1, allow_nan=False))
     (part / "CARD.md").write_text(card)
     (part / SUMS).write_text(_sums(part))
     if folder.exists():

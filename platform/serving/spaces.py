@@ -21,7 +21,7 @@ def plain(space) -> dict[str, Any]:
     if isinstance(space, spaces.MultiDiscrete):
         return {"kind": "multi_discrete", "nvec": space.nvec.tolist(), "start": space.start.tolist()}
     if isinstance(space, spaces.MultiBinary):
-        return {"kind": "multi_binary", "shape": list(space.shape)}
+        return {"kind": "multi_binary", "n": list(space.n) if isinstance(space.n, tuple) else int(space.n)}
     raise Refused(f"space {space} cannot be written down; valid are Box, Discrete, MultiDiscrete, MultiBinary, and "
                   "Dict or Tuple of these")
 
@@ -49,18 +49,23 @@ def _made(given):
     if kind == "multi_discrete":
         return spaces.MultiDiscrete(np.array(given["nvec"]), start=np.array(given["start"]))
     if kind == "multi_binary":
-        return spaces.MultiBinary(tuple(given["shape"]))
+        return spaces.MultiBinary(tuple(given["n"]) if isinstance(given["n"], list) else given["n"])
     raise ValueError(f"kind {kind!r}; valid are box, discrete, multi_discrete, multi_binary, dict, tuple")
 
 
 def _bound(values: np.ndarray):
-    """One number where all are equal, else a list; infinite ones as text, which `float` reads."""
+    """One number where all are equal, else a list."""
     if values.size and (values == values.flat[0]).all():
         values = values.flat[0]
-    return _text(np.asarray(values).tolist())
+    return finite(np.asarray(values).tolist())
 
 
-def _text(value):
-    if isinstance(value, list):
-        return [_text(part) for part in value]
-    return str(value) if isinstance(value, float) and np.isinf(value) else value
+def finite(tree):
+    """Plain values as JSON knows them: infinite numbers are the text that `float` reads, and NaN is null."""
+    if isinstance(tree, dict):
+        return {key: finite(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [finite(value) for value in tree]
+    if isinstance(tree, float) and not np.isfinite(tree):
+        return None if np.isnan(tree) else str(tree)
+    return tree

@@ -1,4 +1,6 @@
 """Bundles: out of a race and into a process that knows neither Ray nor the simulator; damage is found and named."""
+import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -8,10 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.results_folder import Made, make
 
+from custom_algos import ALGORITHMS, find_algorithm
+from custom_algos.bandits.hashed_linear import REQUEST, HashedLinear
+from custom_algos.core import Transition, make_config
 from custom_algos.rollout import make_rng, train
 from platform.commands import export as command
 from platform.experiment import reading
@@ -21,6 +27,9 @@ from platform.run.saved import trial_name
 from platform.serving import Event, Refused, load_policy
 from platform.serving.bundle import NAMES, SUMS, _sums, read_manifest, save_bundle
 from platform.serving.export import export
+from platform.serving.fixed import FixedPolicy
+from platform.serving.hashed import HashedPolicy
+from platform.serving.spaces import plain, space_of
 from platform.trial import checkpoint
 from platform.trial.build import make_algorithm, make_env, task_of
 from platform.trial.trial import Role
@@ -212,3 +221,47 @@ def test_a_bundle_appears_whole_or_not_at_all(bundle, tmp_path, monkeypatch):
         save_bundle(target, {}, {}, {}, "card")
     monkeypatch.undo()
     assert load_policy(target).manifest["algorithm"] == "squarecb"
+
+
+# every algorithm ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_algorithm_leaves_the_simulator_with_its_bits(name, tmp_path):
+    """Built with another seed, from what is on disk alone; 20 rounds of noise before."""
+    found, rng = find_algorithm(name), make_rng(2)
+    for seen in (spaces.Box(-1, 1, (3,)), spaces.MultiDiscrete([3, 2])):
+        with contextlib.suppress(ValueError):
+            algorithm = found(seen, spaces.Discrete(3), make_config(found, {}), 5)
+            break
+    obs = np.array([seen.sample() for _ in range(8)]) if isinstance(seen, spaces.Box) else rng.integers(2, size=(8, 2))
+    for _ in range(20):
+        steps = [algorithm.act(obs, rng) for _ in range(max(algorithm.rollout_steps, 1))]
+        action, log_prob = (np.stack(part) for part in zip(*steps, strict=True))
+        ends, whole = np.ones(action.shape, bool), np.repeat(obs[None], len(action), axis=0)
+        algorithm.learn(Transition(whole, action, rng.random(action.shape, np.float32), whole, ends, ~ends, log_prob))
+    kind = HashedPolicy if isinstance(algorithm, HashedLinear) else FixedPolicy
+    policy = kind(algorithm, ["a", "b", "c"])
+    save_bundle(tmp_path / "b", {
+        "algorithm": name, "params": dataclasses.asdict(algorithm.config), "seed": 99, "ids": policy.items,
+        "observation_space": plain(seen), "action_space": plain(algorithm.action_space), "whole": policy.learns},
+        policy.state(), {"features": None, "numbers": None}, "card")
+    loaded = load_policy(tmp_path / "b")
+    for explore in (True, False):
+        acted = [one.act(obs, make_rng(1), explore) for one in (loaded.algorithm, algorithm)]
+        for ours, theirs in zip(*acted, strict=True):
+            assert ours.tobytes() == theirs.tobytes()
+    first, again = (one.recommend("u", obs[0].tolist(), k=2, key=KEY) for one in (policy, loaded))
+    assert first.items == again.items and policy.digest() == loaded.digest()
+    if policy.learns:
+        event = Event("u", obs[1].tolist(), None, "b", 1.0, 0.5)
+        for one in (policy, loaded):
+            one.learn([event])
+        assert policy.digest() == loaded.digest()
+
+
+@pytest.mark.parametrize("space", [
+    spaces.Box(-1, np.inf, (2, 3)), spaces.Box(np.array([0.0, -2.0]), np.array([1.0, np.inf]), dtype=np.float64),
+    spaces.Discrete(5, start=-2), spaces.MultiDiscrete([3, 4]), spaces.MultiBinary(3),
+    spaces.Dict({"b": spaces.Discrete(2), "a": spaces.Tuple([spaces.Box(0, 255, (2,), np.uint8)])}), REQUEST])
+def test_spaces_come_back_from_json(space):
+    again = space_of(json.loads(json.dumps(plain(space), allow_nan=False)))
+    assert again == space and list(getattr(again, "spaces", ())) == list(getattr(space, "spaces", ()))
