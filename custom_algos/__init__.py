@@ -37,6 +37,9 @@ ALGORITHMS = {
     "a2c": "custom_algos.deep.a2c:A2C",
     "ppo": "custom_algos.deep.ppo:PPO",
     "sac": "custom_algos.deep.sac:SAC",
+    "squarecb": "custom_algos.bandits.squarecb:SquareCB",
+    "linear_softmax": "custom_algos.bandits.linear_softmax:LinearSoftmax",
+    "linear_epsilon_greedy": "custom_algos.bandits.linear_epsilon_greedy:LinearEpsilonGreedy",
 }
 
 

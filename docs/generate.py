@@ -17,7 +17,7 @@ INTERFACE = {                                              # the rooms of docs/a
     "Environments: `envs`": ["envs/__init__.py", "envs/engine/*.py", "envs/logs/*.py"],
     "Algorithms: `custom_algos`": ["custom_algos/*.py", "custom_algos/parts/*.py", "custom_algos/offline/*.py"],
     "Entry points: `platform`": ["platform/*.py", "platform/commands/*.py", "platform/experiment/*.py",
-                                 "platform/trial/*.py", "platform/judge/verdict.py"],
+                                 "platform/trial/*.py", "platform/judge/verdict.py", "platform/serving/*.py"],
 }
 
 

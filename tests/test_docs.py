@@ -119,6 +119,14 @@ def test_the_examples_of_your_log_run_and_find_the_truth(tmp_path):
     assert low <= 0.071 <= high and (tmp_path / "shop.parquet").exists()
 
 
+def test_the_example_of_serving_runs_and_learns(tmp_path):
+    code, = blocks("docs/serving.md", "python")
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, cwd=tmp_path,
+                          check=False, env={"PYTHONPATH": str(ROOT), "HOME": str(Path.home())})
+    assert done.returncode == 0, done.stderr
+    assert 0.5 < float(done.stdout.split()[0]) < 0.62
+
+
 @pytest.mark.slow
 def test_the_example_of_the_readme_runs(tmp_path):
     code, = blocks("README.md", "python")

@@ -7,6 +7,7 @@
 | ``catalogue``   | items have features that an algorithm may see |
 | ``names``       | items have names that a person can read |
 | ``calibration`` | how far the fitted users can be trusted |
+| ``observer``    | a server can make the observation from a user's history |
 """
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,6 +60,18 @@ class Names:
     """of every item"""
     describe: Callable[[np.ndarray], list[str]]
     """item ids ``[N]`` -> what kind of item each is"""
+    ids: Callable[[], list[str]] | None = None
+    """the log's own id of every item, as text"""
+
+
+@dataclass(frozen=True)
+class Observer:
+    """How a user's history becomes an observation outside the simulator."""
+
+    name: str
+    """``module:function`` of (numbers, items ``[t]``, rewards ``[t]``) -> (observation, allowed items ``[A]``)"""
+    numbers: dict[str, np.ndarray]
+    """what the function needs of the fit"""
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,7 @@ class Knows:
     """``[A, D]`` features of the items"""
     names: Names | None = None
     calibration: Callable[[], dict[str, Any]] | None = None
+    observer: Observer | None = None
     oracle: bool = False
     """whether `VectorEnv.oracle` gives an action"""
     regret: bool = False

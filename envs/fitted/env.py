@@ -21,7 +21,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from ..engine.knows import FromLog, Knows, Names
+from ..engine.knows import FromLog, Knows, Names, Observer
 from ..engine.params import rules
 from ..engine.vector import SPLIT_SIZE, SPLITS, VectorEnv
 from . import taste
@@ -96,7 +96,10 @@ class Logged(VectorEnv):
         return self.probabilities().argmax(axis=1)
 
     def knows(self) -> Knows:
-        return replace(super().knows(), names=Names(self.item_names, self.describe_items), calibration=self.calibration,
+        observer = Observer("envs.fitted.observing:observe", {
+            "items": self.items, "width": np.array(self._width), "impressions": np.array(self.horizon)})
+        return replace(super().knows(), names=Names(self.item_names, self.describe_items, self.item_ids),
+                       calibration=self.calibration, observer=observer,
                        log=FromLog(self.log_batch, self.log_order, self.world, self.person))
 
     def log_batch(self, split: str = "train") -> dict[str, Any]:
@@ -121,6 +124,9 @@ class Logged(VectorEnv):
 
     def item_names(self) -> list[str]:
         return self.world.titles
+
+    def item_ids(self) -> list[str]:
+        return [str(item) for item in self.world.item_ids]
 
     def describe_items(self, items: np.ndarray) -> list[str]:
         """The names of the 0/1 features that each item has."""

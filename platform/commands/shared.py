@@ -16,7 +16,7 @@ FLAGS: dict[str, dict] = {
     "--as-values": {"action": "store_true", "help": "take ratings as amounts"},
     "--smoke": {"action": "store_true", "help": "one seed, a few steps: does it run at all?"},
     "--address": {"help": "a running Ray cluster, e.g. auto"},
-    "--out": {"metavar": "DIR", "help": "results folder (default: results/NAME/TIME)"},
+    "--out": {"metavar": "DIR", "help": "folder to write to (default: results/NAME/TIME; of a bundle: RUN/bundle)"},
     "--verbose": {"action": "store_true", "help": "tracebacks in full"},
 }
 

@@ -17,6 +17,8 @@ VERBS = {
                   "recloop check my.yaml; recloop check --data my_log.csv", "platform.commands.check"),
     "list": Verb("list the experiments, environments and algorithms that come with the project", "recloop list",
                  "platform.commands.list"),
+    "export": Verb("write the winner of a race as a folder that serves anywhere",
+                   "recloop export results/quickstart/TIME", "platform.commands.export"),
 }
 
 

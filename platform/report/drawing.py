@@ -31,7 +31,8 @@ from .results import Results
 PALETTE = ("#1f83c9", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#a6761d",
            "#007000", "#b02848", "#60c040", "#306090", "#e888f8", "#8838b0", "#805810", "#9080f8",
            "#d04080", "#008078", "#f89090", "#388800", "#a89800", "#f87030", "#00b8a0", "#3860d8",
-           "#0098f8", "#b098e0", "#b05850", "#b860d0", "#50a818", "#885078", "#e85868", "#a8b068")
+           "#0098f8", "#b098e0", "#b05850", "#b860d0", "#50a818", "#885078", "#e85868", "#a8b068",
+           "#305840", "#980078", "#6098a8", "#5040a8", "#c09078", "#903008", "#8058e0", "#f868c0")
 RLLIB = ("PPO", "APPO", "IMPALA", "DQN", "SAC")
 PLACES = {name: i for i, name in enumerate([*((Role.RLLIB, name) for name in RLLIB),
                                             *((Role.LEARNER, name) for name in ALGORITHMS if name not in REFERENCES)])}

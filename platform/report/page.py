@@ -27,6 +27,7 @@ from .sections import (
     method,
     regret,
     repeat,
+    serve,
     shown,
     trials,
     values,
@@ -42,8 +43,8 @@ class Section(Protocol):
 
 
 SECTIONS: tuple[Section, ...] = (
-    head, about, leaderboard, learning, regret, values, shown, compare, estimates, examples, calibration, method,
-    trials, repeat)
+    head, about, leaderboard, serve, learning, regret, values, shown, compare, estimates, examples, calibration,
+    method, trials, repeat)
 
 
 def write_report(r: Results, board: Board) -> Path:

@@ -23,6 +23,7 @@ def conclude(console, folder, verbose, target=None) -> int:
         console.print(f"\n[bold]{answer(r, board).text}[/bold]")
         for line in estimates.lines(r):
             console.print(line, soft_wrap=True)
+        leave_bundle(console, r)
         console.print(f"report: {page.write_report(r, board)}", soft_wrap=True)
         if target:
             docs_tables.write_figures(r, board, target)
@@ -32,6 +33,20 @@ def conclude(console, folder, verbose, target=None) -> int:
         console.print(f"[red]no report[/red]: {error} (folder {folder})")
         return 1
     return 0
+
+
+def leave_bundle(console, r) -> None:
+    """The best learner of ours as a bundle beside the results; where it cannot be one, it is said why."""
+    from ..experiment.model import Problem
+    from ..serving.decision import Refused
+    from ..serving.export import leave
+
+    try:
+        made = leave(r)
+    except (Problem, Refused) as refused:
+        console.print(f"no bundle: {refused}", style="dim", markup=False, soft_wrap=True)
+    else:
+        console.print(f"bundle: {made.folder} ({made.row.label})", markup=False, soft_wrap=True)
 
 
 def print_leaderboard(console, r, board) -> None:

@@ -125,6 +125,10 @@ def write_everything(folder: Path) -> Path:
                                        "high": 0.3, "effective_sample_size": 40.0, "rows": 1000.0} for row in names])
     (folder / "problem.json").write_text(json.dumps({"lai_robbins": 2.0, "optimum": grid,
                                                      "soft_optima": {"0.1": 12.0}}))
+    (folder / "bundle").mkdir()
+    (folder / "bundle" / "bundle.json").write_text(json.dumps({
+        "algorithm": "ucb", "ids": ["a", "b"], "whole": True,
+        "provenance": {"row": ROWS[1].id, "label": ROWS[1].label}}))
     tried = [{"params": {"gamma": gamma}, "score": score, "env_steps": 64} for gamma, score in ((0.5, 6.0), (0.9, 7.0))]
     (folder / "search.json").write_text(json.dumps({ROWS[1].id: {**tried[1], "trials": tried}}))
     return folder

@@ -12,6 +12,7 @@ from envs.engine.rng import combine, mix, normal, session_key, uniform
 from envs.engine.vector import SPLIT_SIZE, SPLITS
 from envs.fitted import env as logged
 from envs.fitted import taste
+from envs.fitted.observing import observe
 from envs.fitted.user import LIKE, TASTE, replay
 
 TEST_USERS = SPLITS["test"] + np.arange(300)
@@ -362,3 +363,23 @@ def test_an_amount_is_never_cut_in_silence(tmp_path):
 def test_how_a_log_is_read_is_checked(params, words):
     with pytest.raises(ValueError, match=words):
         movies(1, **params)
+
+
+def test_a_server_makes_the_observations_and_masks_of_the_simulator():
+    """Step by step over a session and a half, from items and rewards alone."""
+    env = movies(2, autoreset="same_step", impressions=6)
+    observer = env.knows().observer
+    obs, _ = env.reset(seed=3)
+    rng, shown, likes = make_rng(7), [[], []], [[], []]
+    for _ in range(9):
+        for n in range(2):
+            made, allowed = observe(observer.numbers, np.array(shown[n], np.int64), np.array(likes[n]))
+            np.testing.assert_array_equal(made, obs[n])
+            start = len(shown[n]) // 6 * 6
+            assert set(np.flatnonzero(~allowed)) == set(shown[n][start:])
+        action = rng.integers(len(env.items), size=2)
+        obs, reward, *_ = env.step(action)
+        for n in range(2):
+            shown[n].append(action[n])
+            likes[n].append(reward[n])
+    assert env.knows().names.ids()[:2] == [str(item) for item in env.world.item_ids[:2]]

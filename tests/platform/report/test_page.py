@@ -14,7 +14,7 @@ from custom_algos.offline import estimators as ope
 from platform.report import docs_tables, page, terminal
 from platform.report.answer import answer
 from platform.report.results import Results
-from platform.report.sections import compare, estimates, examples
+from platform.report.sections import compare, estimates, examples, serve
 
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta"}
 
@@ -190,6 +190,17 @@ def test_the_direct_method_alone_is_warned_of(tmp_path):
     assert "nothing corrects" in page_of(tmp_path)[1]
     assert any("the direct method alone: no estimate here corrects" in line
                for line in estimates.lines(Results(tmp_path)))
+
+
+# serving ---------------------------------------------------------------------------------------------------------
+def test_the_page_says_where_the_bundle_is_and_what_it_cannot_do(tmp_path):
+    r, board = read(write_everything(tmp_path))
+    assert serve.content(r, board) == (str(tmp_path / "bundle"), "a2c", "ucb", 2, True, ["ucb", "RLlib PPO"])
+    _, words = page_of(tmp_path)
+    assert f'policy = load_policy("{tmp_path}/bundle")' in words and "Above it stand ucb, RLlib PPO" in words
+    out = io.StringIO()
+    terminal.conclude(Console(file=out, width=200), make(tmp_path), False)
+    assert "no bundle: " in out.getvalue() and "checkpoints of ucb are gone" in out.getvalue()
 
 
 # the documentation -----------------------------------------------------------------------------------------------
