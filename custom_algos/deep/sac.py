@@ -29,13 +29,13 @@ from ..parts.spaces import flat_obs, flat_size
 
 @dataclass(frozen=True)
 class Config:
-    hidden: tuple = param((64, 64), 1)
+    hidden: tuple = param((128, 128), 1)
     """Widths of the hidden layers of actor and critics."""
     learning_rate: float = param(1e-3, 0)
     """Adam's step size, of all three."""
     gamma: float = param(0.98, 0, 1)
     """Discount per step."""
-    tau: float = param(0.02, above=0, high=1)
+    tau: float = param(0.01, above=0, high=1)
     """Share of the way that the target critics go to the critics after every gradient step."""
     first_alpha: float = param(0.2, above=0, high=float("inf"))
     """α at first: what a nat of indecision is worth in units of reward; 0 is no temperature."""
