@@ -10,6 +10,7 @@ ALGORITHMS = {
     "random": "custom_algos.bandits.fixed:Random",
     "mix": "custom_algos.bandits.fixed:Mix",
     "popularity": "custom_algos.bandits.popularity:Popularity",
+    "ranking": "custom_algos.bandits.ranking:Ranking",
     "explore_then_commit": "custom_algos.bandits.explore_then_commit:ExploreThenCommit",
     "epsilon_greedy": "custom_algos.bandits.epsilon_greedy:EpsilonGreedy",
     "ucb": "custom_algos.bandits.ucb:UCB",

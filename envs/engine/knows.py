@@ -50,6 +50,8 @@ class FromLog:
     """`envs.fitted.world`: rows, tastes, whether propensities are known, where it was read"""
     person: Callable[[np.ndarray], np.ndarray]
     """user ids ``[N]`` -> the person of the log that each was drawn from"""
+    rankings: Callable[[], dict[str, tuple[np.ndarray, np.ndarray]]]
+    """orders that the fit knows, by name: (b ``[A]``, w ``[D, A]``), item a scores b_a + ⟨w_a, observation ``[D]``⟩"""
 
 
 @dataclass(frozen=True)

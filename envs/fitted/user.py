@@ -12,6 +12,7 @@ from ..engine.params import kernel_type, param, rules_of
 from ..engine.rng import combine, kernel, mix, normal, session_key, uniform
 
 LIKE, TASTE = 1, 2                                # purposes of the coins
+VIEWS = ("history", "taste", "all")               # what may be observed
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Params:
     """Rows an item needs in the log to enter the catalogue."""
     taste_dimensions: int = param(2, 0, 32)
     """Dimensions of the low-rank taste (0: users differ only in how much they like anything)."""
+    observe: str = param("history", choices=VIEWS)
+    """history: what was liked and skipped, by features; taste: what this tells of the user's taste; all: both."""
+    items_by: str = param("training", choices=("training", "world"))
+    """Whose items the belief about a user's taste knows: those learned on training users, or the simulator's own, which
+    nobody has (the Bayes reference)."""
     world_seed: int = param(0, 0)
     """Decides the split of the log's users and every simulated user's draw from the posterior."""
 
@@ -58,6 +64,8 @@ class State(NamedTuple):
     taste: np.ndarray              # [N, 1 + d]
     allowed: np.ndarray            # [N, A] bool not yet seen
     history: np.ndarray            # [N, 2D + 1 + L·D] float32, as observed
+    mean: np.ndarray               # [N, 1 + d] what may be believed of the taste (without it: [N, 0])
+    cov: np.ndarray                # [N, 1 + d, 1 + d]
 
 
 @kernel_type

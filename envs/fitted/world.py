@@ -7,6 +7,7 @@ import numpy as np
 from .. import logs
 from ..engine.rng import combine
 from . import taste
+from .belief import Model, model_of
 
 
 class World(NamedTuple):
@@ -59,6 +60,17 @@ def load_world(path: str, min_item_rows: int, dimensions: int, world_seed: int,
         rows["propensity"] = frame["propensity"].to_numpy(np.float64)
     return World(scaled(features), ids, names, names_of, rows, fitted, np.linalg.cholesky(fitted.user_cov),
                  tuple(parts), str(log.path), known)
+
+
+@lru_cache(maxsize=4)
+def load_model(*key) -> Model:
+    """What the training users of `load_world` teach, with the arguments of `load_world`; fitted once a process."""
+    world = load_world(*key)
+    rows, users = world.rows, world.groups[0]
+    kept = np.isin(rows["user"], users)
+    fitted = taste.fit(np.searchsorted(np.sort(users), rows["user"][kept]), rows["item"][kept], rows["like"][kept],
+                       len(users), len(world.items), world.taste.user_mean.shape[1] - 1)
+    return model_of(fitted)
 
 
 def read_likes(path: str, columns: dict[str, str], like: float | None, as_values: bool) -> logs.Log:

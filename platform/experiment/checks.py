@@ -7,7 +7,7 @@ from ..trial.trial import Role, Spec
 from .foreign import first_task
 from .model import Entry, Experiment, Problem
 from .names import among, hint
-from .plan import folder_name, reference_id, rows
+from .plan import KNOWN, folder_name, reference_id, rows
 from .spaces import check_space, examples
 
 VIEWS = ("observe", "action")                             # parameters of an environment that leave its users alone
@@ -44,11 +44,11 @@ def _check_rows(e: Experiment, path: str) -> None:
     for row in found:
         if sum(folder_name(other.label) == folder_name(row.label) for other in found) > 1:
             raise Problem(f"{path}: algorithms: two rows are called '{row.label}' (as names of folders; random, "
-                          "popularity and oracle are rows of the table's own); give them different labels (label: …)")
+                          "popularity, best fixed ranking, Bayes reference and oracle are rows of the table's own); give them different labels (label: …)")
     valid = [row for row in found if row.role is not Role.BOUND]
     if e.reference and reference_id(e, valid) is None:
-        if e.reference == "popularity":
-            raise Problem(f"{path}: reference = 'popularity' needs an environment fitted to a log; {e.env.id} has none")
+        if e.reference in ("popularity", *(row.label for row, _, _ in KNOWN.values())):
+            raise Problem(f"{path}: reference = '{e.reference}' needs an environment fitted to a log; {e.env.id} has none")
         raise Problem(f"{path}: reference = '{e.reference}' is no row; "
                       + among(e.reference, [row.label for row in valid]))
 

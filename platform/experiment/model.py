@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-REFERENCES = ("random", "popularity")                     # rows that do not learn from interaction
+REFERENCES = ("random", "popularity", "ranking")                     # rows that do not learn from interaction
 
 
 class Problem(ValueError):

@@ -14,6 +14,10 @@ from ..trial.trial import Role, Row, Spec, Trial
 from .model import REFERENCES, Entry, Experiment
 from .spaces import is_space
 
+KNOWN = {"best-fixed": (Row("best-fixed", "best fixed ranking", Role.REFERENCE, "ranking"), "best fixed", {}),
+         "bayes": (Row("bayes", "Bayes reference", Role.REFERENCE, "ranking"), "believed",
+                   {"observe": "taste", "items_by": "world"})}
+#        row id: (row, name among the fit's rankings, view of the environment)
 BEHAVIOUR = Row("behaviour", "the log's policy", Role.BEHAVIOUR, "")       # of the policy that wrote the log
 
 
@@ -47,7 +51,9 @@ def _fixed_rows(e: Experiment, task: Task) -> list[Row]:
     """Random, today's policy and the bound; where what is collected on the way counts, only random collects."""
     found = [Row("random", "random", Role.REFERENCE, "random")]
     if e.score == "session":
-        found += [Row("popularity", "popularity", Role.REFERENCE, "popularity")] if task.knows.log else []
+        if task.knows.log:
+            found += [Row("popularity", "popularity", Role.REFERENCE, "popularity")]
+            found += [row for row, _, _ in KNOWN.values()]
         found += [Row("oracle", "oracle", Role.BOUND, "oracle")] if task.knows.oracle else []
     return found
 
@@ -102,12 +108,13 @@ def _fixed(e: Experiment, task: Task) -> list[Trial]:
     collects, found = e.score != "session", []
     for fixed in _fixed_rows(e, task):
         entry, row = given.get(fixed.id, (None, fixed))
-        params = entry.params if entry else _replicas(e)
+        _, ranking, view = KNOWN.get(fixed.id, (fixed, None, {}))
+        params = entry.params if entry else _replicas(e) if ranking is None else {}
         for number in range(e.seeds if collects else 1):
             seed = stable_seed(e.name, "final", fixed.id, number) if collects else 0
-            trial = _common(e, row, _spec(e, fixed.algorithm, params, seed), number, "final")
+            trial = _common(e, row, _spec(e, fixed.algorithm, params, seed, view), number, "final")
             found.append(replace(trial, budget=e.budget.env_steps if collects else 0,
-                                 from_log=fixed.id == "popularity",
+                                 from_log=fixed.id == "popularity", ranking=ranking,
                                  shows_examples=task.knows.names is not None and not collects))
     return found
 

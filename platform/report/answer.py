@@ -43,7 +43,7 @@ def _against(r: Results, board: Board, reference: Row, best: Standing, k: int) -
     sample = ", ".join(filter(None, (f"{best.runs:,} {r.run_word}", r.judge)))
     sure = (f"95 % interval of the difference {span(shown.low, shown.high, board.signed)}"
             + (f", allowing for the choice among {k} learners" if k > 1 else "") + f"; {sample}")
-    policy = f"today's policy ({reference.label})" if r.live else reference.label
+    policy = f"today's policy ({reference.label})" if r.today else reference.label
     way = "" if r.random is None or math.isnan(best.share_reference) or best.share_reference >= 1 else \
         f"; it covers {percent(best.share_reference)} of the way from {r.random.label} to {reference.label}"
     if best.runs < 2:

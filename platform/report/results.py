@@ -80,6 +80,11 @@ class Results:
         return self._named("reference")
 
     @property
+    def today(self) -> bool:
+        """Whether the others are compared with the policy that wrote the log, which is what runs today."""
+        return self.reference is not None and self.reference.role is Role.BEHAVIOUR
+
+    @property
     def bound(self) -> Row | None:
         return self._named("bound")
 

@@ -56,7 +56,7 @@ def print_leaderboard(console, r, board) -> None:
     title = ", ".join(filter(None, (f"{r.unit} {r.per}", r.judge, "95 % intervals")))
     title += "" if r.teaches else " (no ranking: the log teaches nothing)"
     out = Table(title=title, box=None, padding=(0, 1, 0, 0), title_justify="left", header_style="bold")
-    other, wide = "to today's" if r.live else "difference", console.width >= 100
+    other, wide = "to today's" if r.today else "difference", console.width >= 100
     for name in ["algorithm", r.unit, "interval", "way", other, *(["its interval", r.run_word] if wide else []),
                  "steps/s", "time"]:
         out.add_column(name, justify="left" if name in ("algorithm", "interval", "its interval") else "right",

@@ -35,6 +35,10 @@ class Learner:
         if trial.row.role is Role.BEHAVIOUR:
             assert trial.log
             self.algorithm = simulated_log.load_policy(trial.log, trial.spec)
+        elif trial.ranking:
+            assert self.task.knows.log
+            bias, weight = self.task.knows.log.rankings()[trial.ranking]
+            self.algorithm.load_policy_state({"bias": bias, "weight": weight})
         elif trial.from_log:
             self.algorithm.learn(self._log())
         if trial.budget:

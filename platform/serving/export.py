@@ -103,7 +103,7 @@ def _manifest(e: Experiment, r: Results, board: Board, trial: Trial, task: Task)
         "score": {"unit": r.unit, "per": r.per, "judge": r.judge, "runs": standing.runs,
                   "mean": standing.score.mean, "interval": _ends(standing.score),
                   "reference": r.reference.label if compared and r.reference else None,
-                  "today": bool(r.live and compared),
+                  "today": bool(r.today and compared),
                   "difference": gap.mean if compared else None,
                   "difference_interval": _ends(gap) if compared else None},
         "answer": answer(r, board).text, "calibration": r.calibration,

@@ -83,6 +83,8 @@ class Trial:
     """folders that it goes on from: the first of them that is whole"""
     estimates: tuple[str, ...] = ()
     """off-policy estimators that value its final policy"""
+    ranking: str | None = None
+    """name of the order that the environment's fit knows, which the policy is"""
     shows_examples: bool = False
     space: dict[str, Any] = field(default_factory=dict)
     """search spaces by parameter (stage ``search``)"""

@@ -34,7 +34,7 @@ def tiles(r: Results, board: Board) -> list[Tile]:
         return []
     found = [Tile(board.show(best.score.mean), f"{r.unit} {r.per} with the best learner, {best.row.label}")]
     if reference:
-        policy = ("today's policy, " if r.live else "") + reference.row.label
+        policy = ("today's policy, " if r.today else "") + reference.row.label
         found.append(Tile(board.show(reference.score.mean), f"{r.unit} {r.per} with {policy}"))
     if r.bound and r.random:
         top = r.bound.label + ("" if board.passed else ", the best possible,")

@@ -24,7 +24,7 @@ def said(folder) -> str:
 def test_win(tmp_path):
     # runs 12, 12.1, 12.2 (the blocks add 1/6): d = 2.1, V = .01/3, df = 2; level 97.5 %: t = 6.2053, half-width .358
     assert said(make(tmp_path, races(12.0))) == (
-        "Yes, ucb beats today's policy (popularity): 12.27 against 10.17 likes per session (95 % interval of the "
+        "Yes, ucb beats popularity: 12.27 against 10.17 likes per session (95 % interval of the "
         "difference +1.74 to +2.46, allowing for the choice among 2 learners; 3 seeds, 300 held-out users).")
 
 
@@ -38,14 +38,14 @@ def test_an_oracle_that_is_passed_is_no_upper_bound(tmp_path, learner, passed):
 
 def test_loss_says_how_far_it_came(tmp_path):
     text = said(make(tmp_path, races(8.0)))
-    assert text.startswith("No, even the best learner, ucb, loses to today's policy (popularity): 8.27 against 10.17")
+    assert text.startswith("No, even the best learner, ucb, loses to popularity: 8.27 against 10.17")
     assert "−2.26 to −1.54" in text
     assert text.endswith("; it covers 81 % of the way from random to popularity.")
 
 
 def test_unclear(tmp_path):
     text = said(make(tmp_path, races(9.5, spread=0.4)))
-    assert text.startswith("It cannot be told yet whether the best learner, ucb, beats today's policy (popularity): "
+    assert text.startswith("It cannot be told yet whether the best learner, ucb, beats popularity: "
                            "10.07 against 10.17 likes per session")
     assert "contains zero" in text and "−1.53 to +1.33" in text
 
@@ -77,3 +77,11 @@ def test_a_log_that_teaches_nothing_ranks_nobody(tmp_path):
     assert list(standings(tmp_path))[:3] == ["ucb", "a2c", "RLlib PPO"]                        # not in order of merit
     text = page.write_report(*read(tmp_path)).read_text()
     assert "No ranking." in text and "Ours against RLlib" not in text
+
+
+def test_today_is_the_policy_that_wrote_the_log_and_no_other(tmp_path):
+    """A ranking that nobody ran is called by its name; only the log's own policy is today's."""
+    ours, theirs, random, popular, oracle = races(12.0)
+    log = popular._replace(label="the log's policy", role="behaviour")
+    make(tmp_path, (ours, theirs, random, log, oracle), reference="the log's policy")
+    assert said(tmp_path).startswith("Yes, ucb beats today's policy (the log's policy): ")
