@@ -3,8 +3,8 @@
     python benchmarks/control.py [--seeds 20] [--only CELL] [--speed] [--optimum]
 
 Every finished seed is a line of `control.csv` beside this file; what stands there is not run again.  Scores are of the
-final policy without exploration, on the same 2,000 start states for everybody.  ``--speed`` times SAC beside RLlib's, in
-turns, with equal hidden layers, batch and updates a step; ``--optimum`` plans the pendulum on those start states.
+final policy without exploration, on the same 2,000 start states for everybody.  ``--speed`` times SAC beside RLlib's,
+in turns, with equal hidden layers, batch and updates a step; ``--optimum`` plans the pendulum on those start states.
 """
 # ruff: noqa: E402
 import argparse
@@ -61,8 +61,9 @@ def races(only: list[str], seeds: int) -> None:
                 row.to_csv(TABLE, mode="a", header=not TABLE.exists(), index=False)
                 print(row.to_csv(header=False, index=False).strip(), flush=True)
         mine = pd.read_csv(TABLE).query("task == @name")
-        print(f"{name}: {label} ≥ {goal:g} in {int((mine['score'] >= goal).sum())} of {len(mine)} seeds (wanted: {wanted} "
-              f"of 20); median {mine['score'].median():.1f}, {mine['score'].min():.1f} to {mine['score'].max():.1f}; "
+        solved = int((mine["score"] >= goal).sum())
+        print(f"{name}: {label} ≥ {goal:g} in {solved} of {len(mine)} seeds (wanted: {wanted} of 20);"
+              f" median {mine['score'].median():.1f}, {mine['score'].min():.1f} to {mine['score'].max():.1f}; "
               f"{mine['seconds'].median():.0f} s a run", flush=True)
 
 

@@ -1,7 +1,7 @@
 r"""A known score: items in the order of  s_a = b_a + ⟨w_a, x⟩  for what is observed, x.  Nothing is learned here.
 
-With w = 0 it is one fixed ranking for everybody.  References of the tables are made of it: whoever knows b and w (a fit to
-a log, a spreadsheet) loads them as the policy's state.
+With w = 0 it is one fixed ranking for everybody.  References of the tables are made of it: whoever knows b and w (a fit
+to a log, a spreadsheet) loads them as the policy's state.
 """
 from dataclasses import dataclass
 

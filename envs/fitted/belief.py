@@ -1,12 +1,12 @@
-r"""What a recommender may believe of a user while a session runs: a Gaussian over the user's taste, moved by every answer.
+r"""What may be believed of a user while a session runs: a Gaussian over the user's taste, moved by every answer.
 
     x = (c_u, p_u) ~ N(m, S) at first;    P(like of item i) = σ(μ + b_i + ⟨z_i, x⟩),   z_i = (1, q_i)
     v = z′Sz,   p = σ(μ + b_i + z′m),   w = p (1 − p):
     m ← m + S z (y − p) / (1 + w v),      S ← S − w S z z′S / (1 + w v)
 
-One Newton step on the log-posterior for each answer y (sequential updating of Spiegelhalter & Lauritzen 1990).  Items and
-the first Gaussian are learned on training users alone, so nothing is known of a test user but what the session shows.
-The simulator, the reader of logs and a server call the same function, `believe`.
+One Newton step on the log-posterior for each answer y (sequential updating of Spiegelhalter & Lauritzen 1990).  Items
+and the first Gaussian are learned on training users alone, so nothing is known of a test user but what the session
+shows.  The simulator, the reader of logs and a server call the same function, `believe`.
 """
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ class Model(NamedTuple):
 
 
 def model_of(taste: Taste) -> Model:
-    """The items of a fit, and the Gaussian with the mean and the covariance of its users, their own uncertainty included."""
+    """The items of a fit, and the Gaussian with the mean and covariance of its users, their uncertainty included."""
     spread = np.cov(taste.user_mean.T, bias=True).reshape(taste.user_cov.shape[1:])
     return Model(taste.mu, np.ascontiguousarray(taste.item_mean), taste.user_mean.mean(axis=0),
                  spread + taste.user_cov.mean(axis=0))

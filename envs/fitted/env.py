@@ -5,8 +5,8 @@ A simulated user is a user of the log with a taste drawn from that user's poster
 
 | | |
 |---|---|
-| observation | `observe`: history, Box [2D + 1 + L·D]: Σ features liked / 10, Σ skipped / 10, share over, last L (+ liked, |
-|             | − skipped); taste, Box [2 + d]: share over, believed mean of the user's taste (`belief.py`); all: both |
+| observation | `observe`: history, Box [2D + 1 + L·D]: Σ features liked / 10, Σ skipped / 10, share over, last L (+ |
+|             | liked, − skipped); taste, Box [2 + d]: share over, believed taste (`belief.py`); all: both |
 | action | Discrete(A): an item of the catalogue; ``info["action_mask"]`` holds those not yet seen |
 | reward | 1 when the user likes the item, else 0 |
 | end | truncated after ``impressions`` steps; nobody leaves |
@@ -128,8 +128,8 @@ class Logged(VectorEnv):
 
     def rankings(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """``best fixed``: by mean P(like) over the training users; ``believed``: by what is believed of this user."""
-        world, items = self.world, np.arange(len(self.items))
-        shared = np.mean([world.taste.probability(np.full(len(items), user), items) for user in world.groups[0]], axis=0)
+        like, items = self.world.taste.probability, np.arange(len(self.items))
+        shared = np.mean([like(np.full(len(items), user), items) for user in self.world.groups[0]], axis=0)
         found = {"best fixed": (shared, np.zeros((*self.single_observation_space.shape, len(items))))}
         if self.model:
             weight = np.zeros_like(found["best fixed"][1])

@@ -8,12 +8,13 @@ from .belief import Model, believe
 from .user import VIEWS, remember
 
 
-def observe(numbers: dict[str, np.ndarray], items: np.ndarray, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def observe(numbers: dict[str, np.ndarray], items: np.ndarray,
+            rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(observation, which items may be shown ``[A]``) after ``items [t]`` brought ``rewards [t]``.
 
-    ``numbers``: ``items [A, D]`` features, ``width`` of a history, ``impressions`` of a session, the number of the view,
-    and where taste is observed the parts of a `belief.Model`.  The history is this session's;
-    of a longer one its last sessions are cut where the simulator would have ended them.
+    ``numbers``: ``items [A, D]`` features, ``width`` of a history, ``impressions`` of a session, the number of the
+    view, and where taste is observed the parts of a `belief.Model`.  The history is this session's; of a longer one its
+    last sessions are cut where the simulator would have ended them.
     """
     features, horizon = numbers["items"], int(numbers["impressions"])
     start = len(items) // horizon * horizon

@@ -44,11 +44,13 @@ def _check_rows(e: Experiment, path: str) -> None:
     for row in found:
         if sum(folder_name(other.label) == folder_name(row.label) for other in found) > 1:
             raise Problem(f"{path}: algorithms: two rows are called '{row.label}' (as names of folders; random, "
-                          "popularity, best fixed ranking, Bayes reference and oracle are rows of the table's own); give them different labels (label: …)")
+                          "popularity, best fixed ranking, Bayes reference and oracle are rows of the table's own); "
+                          "give them different labels (label: …)")
     valid = [row for row in found if row.role is not Role.BOUND]
     if e.reference and reference_id(e, valid) is None:
         if e.reference in ("popularity", *(row.label for row, _, _ in KNOWN.values())):
-            raise Problem(f"{path}: reference = '{e.reference}' needs an environment fitted to a log; {e.env.id} has none")
+            raise Problem(f"{path}: reference = '{e.reference}' needs an environment fitted to a log; {e.env.id} has "
+                          "none")
         raise Problem(f"{path}: reference = '{e.reference}' is no row; "
                       + among(e.reference, [row.label for row in valid]))
 

@@ -1,4 +1,4 @@
-"""What may be believed of a user's taste: one update by hand, the exact posterior, one function for three users of it."""
+"""What may be believed of a user's taste: one update by hand, the exact posterior, one function for all."""
 import numpy as np
 import pytest
 
@@ -118,8 +118,8 @@ class Order:
 
 
 def test_what_a_fixed_order_and_a_belief_are_worth():
-    """Likes a session, 2,000 test users: the best fixed order 39.70; whoever knows the items and learns the user while it
-    acts 40.31 (an independent prototype: 39.7, and 40.3 ± 0.1)."""
+    """Likes a session, 2,000 test users: the best fixed order 39.70; whoever knows the items and learns the user while
+    it acts 40.31 (an independent prototype: 39.7, and 40.3 ± 0.1)."""
     def score(params, name):
         return evaluation.mean_return(evaluation.score("recloop/Logged-v0", params, Order(params, name), "test", 2000))
     assert score({}, "best fixed") == pytest.approx(39.70, abs=0.05)
