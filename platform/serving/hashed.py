@@ -8,7 +8,8 @@ from custom_algos import find_algorithm
 from custom_algos.bandits.hashed_linear import ACTION, CONTEXT, REQUEST, HashedLinear
 from custom_algos.core import Transition, make_config
 from custom_algos.parts import exact
-from custom_algos.parts.hashing import ONE, Actions, Sparse, actions_of, features, key_of, padded
+from custom_algos.parts.hashing import ONE, Actions, Sparse, actions_of, features, key_of, names_of, padded
+from custom_algos.parts.online import cross
 
 from .decision import Decision, Event, Item, Refused, uniform, walk
 from .observation import Observing
@@ -83,11 +84,26 @@ class HashedPolicy(Policy):
             return *self.algorithm.context(obs), out
         if user is not None and not isinstance(user, str | dict):
             raise Refused(f"user = {str(user)[:80]} must be a text or an object with features")
-        known = {name: value for name, value in user.items() if name not in NOT_FEATURES} \
-            if isinstance(user, dict) else {}
-        found = features({"user": known, CONTEXT: {} if context is None else context})
+        found = features({"user": _features_of(user), CONTEXT: {} if context is None else context})
         return (np.concatenate([[ONE], found.keys])[None].astype(np.uint64),
                 np.concatenate([[1.0], found.values])[None], [])
+
+    def explain(self, user, context, candidate, most: int = 10) -> list[tuple[str, float]]:
+        """The ``most`` weightiest parts of a candidate's predicted reward, (name, part); their sum is its score."""
+        (item,), (given,) = split([candidate])
+        keys, values, _ = self.context(user, context)
+        row, algorithm = self.row(item, given), self.algorithm
+        named = {int(ONE): "", key_of("item", "=", item): f"item={item}"}
+        if self.observing is None:
+            named |= names_of({"user": _features_of(user), CONTEXT: {} if context is None else context})
+        named |= names_of({ACTION: given}) if given is not None else {}
+        parts = []
+        for c, v in zip(keys[0], values[0], strict=True):
+            for f, u in [(ONE, 1.0), *zip(row.keys, row.values, strict=True)]:
+                weight = algorithm.weights[0, cross(c, f, algorithm.shift)]
+                name = [named.get(int(key), f"#{int(key):016x}") for key in (c, f)]
+                parts.append(("^".join(filter(None, name)) or "constant", float(weight * v * u)))
+        return sorted(parts, key=lambda part: -abs(part[1]))[:most]
 
     # learning -----------------------------------------------------------------------------------------------------
     def batch(self, events: list[Event]) -> Transition:
@@ -150,3 +166,7 @@ def fresh_policy(algorithm: str = "squarecb", **config) -> HashedPolicy:
     manifest = {"algorithm": algorithm, "params": config}
     return HashedPolicy(found(REQUEST, spaces.Discrete(1), make_config(found, config)), manifest=manifest)
 
+
+def _features_of(user) -> dict:
+    """What of a user is a feature."""
+    return {name: value for name, value in user.items() if name not in NOT_FEATURES} if isinstance(user, dict) else {}

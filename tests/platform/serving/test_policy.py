@@ -114,7 +114,7 @@ def test_names_of_a_user_and_the_history_are_no_features():
     ({"candidates": ["a"], "k": True}, "k = True must be a whole number"),
     ({"candidates": ["a"], "excluded": "a"}, "must be a list of ids"),
     ({"candidates": ["a", "b"], "excluded": ["a", "b"]}, "0 candidates are left of 2"),
-    ({"candidates": ["a"], "context": {"x": float("nan")}}, "feature context/x = nan must be a finite number"),
+    ({"candidates": ["a"], "context": {"x": float("nan")}}, "feature context/x must be a number between"),
     ({"candidates": ["a"], "user": 7}, "user = 7 must be a text or an object")])
 def test_bad_requests_are_refused_in_words(request_, says):
     with pytest.raises(Refused, match=says):
@@ -254,3 +254,38 @@ def test_a_network_that_needs_whole_sessions_does_not_learn_from_events():
     assert not policy.learns and policy.recommend("u", 1, key=KEY).items[0].id in "abc"
     with pytest.raises(Refused, match="cannot learn from single events"):
         policy.learn([Event("u", 1, None, "a", 1.0)])
+
+
+def test_an_explanation_adds_up_to_the_score_and_names_what_counts():
+    policy = fresh_policy(use_ids=False)
+    policy.learn(events(60))
+    found = policy.explain({"age": 0}, MORNING, FRUIT[1], most=100)
+    score = policy.recommend({"age": 0}, MORNING, FRUIT, key=KEY).scores[1]
+    assert sum(part for _, part in found) == pytest.approx(score, rel=1e-12)
+    assert {"constant", "context/time=morning^action/colour=yellow", "context/temperature^action/price"} <= \
+        {name for name, _ in found}
+    parts = [abs(part) for _, part in found]
+    assert parts == sorted(parts, reverse=True) and policy.explain(None, MORNING, FRUIT[1], most=2) == [
+        (name, part) for name, part in found if "age" not in name][:2]
+
+
+def test_a_history_becomes_the_observation_and_rules_out_what_was_shown():
+    features = np.eye(3, dtype=np.float32)
+    numbers = {"items": features, "width": np.array(2 * 3 + 1 + 3 * 3), "impressions": np.array(4)}
+    manifest = {"observer": "envs.fitted.observing:observe", "numbers": numbers}
+    for name, kind in (("lin_ucb", FixedPolicy), ("squarecb", HashedPolicy)):
+        cls = find_algorithm(name)
+        algorithm = cls(spaces.Box(-1, 1, (16,)), spaces.Discrete(3), make_config(cls, {}), 3)
+        policy = kind(algorithm, ["a", "b", "c"], manifest)
+        history = [{"item": "b", "reward": 1}, {"item": "new", "reward": 1}, {"item": "a", "reward": 0}]
+        found = policy.recommend({"history": history}, key=KEY)
+        assert found.items[0].id == "c" and found.items[0].propensity == 1.0
+        seen = policy.observing({"history": history}, None).obs[0]
+        np.testing.assert_allclose(seen[:7], [0, 0.1, 0, 0.1, 0, 0, 0.5])            # liked, skipped, 2 of 4 shown
+        assert seen[7:].tolist() == [-1, 0, 0, 0, 1, 0, 0, 0, 0]                     # the last first
+        with pytest.raises(Refused, match="0 candidates are left"):
+            policy.recommend({"history": [*history, {"item": "c", "reward": 0}]})
+        for bad in ([{"reward": 1}], ["b"], 5, [{"item": "b", "reward": "x"}]):
+            with pytest.raises(Refused, match=r"user\.history must be a list"):
+                policy.recommend({"history": bad})
+        assert len(policy.recommend("someone", key=KEY).candidates) == 3             # no history: a session begins
