@@ -22,7 +22,7 @@ def item(i: int) -> dict:
 def rows(shown, rounds: int) -> list[tuple]:
     """(what, median milliseconds, goal)."""
     decided = [(f"decide: {what}", shown(times, " ms"), goal) for what, times, goal in decisions(rounds)]
-    return [("import platform.serving in a fresh process", shown([imported() for _ in range(rounds)], " ms"), "< 1,000"),
+    return [("import platform.serving in a new process", shown([imported() for _ in range(rounds)], " ms"), "< 1,000"),
             *decided, ("learn: an event of 1,000 given at once", shown(learning(rounds), " ms"), "")]
 
 
