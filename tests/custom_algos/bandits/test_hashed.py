@@ -33,7 +33,7 @@ def test_squarecb_by_hand():
     after(algorithm, 4, -1.0, 3.0)                                           # a range of 4: gaps are a quarter
     prob = algorithm.probabilities(scores, True, mask)
     np.testing.assert_allclose(prob[0, [0, 2, 3]], [1 / 5, 1 / 8, 1 / 13])
-    everywhere = algorithm.probabilities(scores)                             # nothing forbidden: K = 5, the last is best
+    everywhere = algorithm.probabilities(scores)                             # nothing forbidden: K = 5
     assert everywhere[0, 0] == pytest.approx(1 / (5 + 20 * np.sqrt(5) * 8.1 / 4)) and everywhere.argmax() == 4
 
 
