@@ -1,10 +1,11 @@
 """Policies outside the simulator: answers by hand, refusals in words, learning, and state."""
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 import pytest
 from gymnasium import spaces
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from custom_algos import find_algorithm
@@ -289,3 +290,61 @@ def test_a_history_becomes_the_observation_and_rules_out_what_was_shown():
             with pytest.raises(Refused, match=r"user\.history must be a list"):
                 policy.recommend({"history": bad})
         assert len(policy.recommend("someone", key=KEY).candidates) == 3             # no history: a session begins
+
+
+@pytest.mark.parametrize("space", [
+    spaces.Dict({"candidates": spaces.Box(-1, 1, (2, 3)), "user": spaces.Box(-1, 1, (1,))}),
+    spaces.Dict({"candidates": spaces.Box(-1, 1, (2, 3))}), spaces.Box(-1, 1, (2, 3))])
+def test_a_linear_policy_raced_on_candidates_has_the_bits_of_the_race(space):
+    policy = raced("squarecb", space, spaces.Discrete(2), ids=())
+    shown = np.random.default_rng(1).uniform(-1, 1, (1, 2, 3)).astype(np.float32)
+    obs = shown if isinstance(space, spaces.Box) else {"candidates": shown, "user": np.array([[0.5]], np.float32)}
+    context = {"user": [0.5]} if "user" in getattr(space, "spaces", {}) else None
+    given = [{"id": name, "features": row.tolist()} for name, row in zip("xy", shown[0], strict=True)]
+    policy.learn([Event(None, context, given, "y", 1.0), Event(None, context, given, "x", 0.0)])
+    found = policy.recommend(None, context, given, key=KEY)
+    assert found.scores.tobytes() == policy.algorithm.scores(obs)[0].tobytes() and found.scores[1] > found.scores[0]
+    with pytest.raises(Refused, match=r"item x .*must be 3 numbers"):
+        policy.recommend(None, context, [{"id": "x", "features": [1.0]}])
+
+
+# whatever comes -------------------------------------------------------------------------------------------------------
+NAMES = st.sampled_from(["id", "features", "history", "item", "reward", "user", "x"])
+TEXTS = st.sampled_from(["a", "b", "id", "", "\ud800"])
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+                    max_leaves=10)
+
+
+@lru_cache
+def policies():
+    open_one = fresh_policy()
+    open_one.add_items([{"id": item, "features": {"x": item}} for item in "abc"])
+    seen = spaces.Dict({"candidates": spaces.Box(-1, 1, (2, 1)), "user": spaces.Box(-1, 1, (1,))})
+    return (open_one, raced("squarecb", spaces.Box(-1, 1, (2,)), spaces.Discrete(3)),
+            raced("ucb", spaces.Discrete(2), spaces.Discrete(3)), raced("random", seen, spaces.Discrete(2), ids=()),
+            raced("random", spaces.Box(-1, 1, (2,)), spaces.MultiDiscrete([3, 3])))
+
+
+GOOD = ({"context": {"x": 1.0}, "candidates": ["a", "b", {"id": "d", "features": {"x": True}}]},
+        {"context": [0.5, 1.0], "candidates": None}, {"context": 1, "candidates": ["a", "b"]},
+        {"context": {"user": [0.5]}, "candidates": [{"id": "a", "features": [1.0]}, {"id": "d", "features": [0.5]}]},
+        {"context": [0.5, 1.0], "candidates": ["c", "b", "a"]})
+
+
+@settings(max_examples=400, deadline=None)
+@given(which=st.integers(0, 4), wild=st.sampled_from([None, "user", "context", "candidates", "excluded", "k"]),
+       value=JSON, k=st.integers(1, 2))
+def test_any_request_is_answered_or_refused_in_words(which, wild, value, k):
+    """One argument of a good request is anything."""
+    asked = {"user": "u", "excluded": (), "k": k, **GOOD[which]} | ({wild: value} if wild else {})
+    try:
+        found = policies()[which].recommend(**asked, key=KEY)
+    except Refused as refused:
+        assert wild and len(str(refused)) > 10
+        return
+    assert len(found.items) == asked["k"] == len({item.id for item in found.items})
+    assert not {item.id for item in found.items} & set(asked["excluded"])
+    assert all(item.propensity is None or 0.0 < item.propensity <= 1.0 + 1e-12 for item in found.items)
+    if found.probabilities is not None:
+        assert found.probabilities.sum() == pytest.approx(1.0) and np.isfinite(found.scores).all()
