@@ -29,6 +29,7 @@ from platform.trial.build import make_algorithm, make_env, one_thread
 from platform.trial.trial import Spec
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import policies
 import training
 
 CONSOLE = Console(width=132, highlight=False)
@@ -327,9 +328,14 @@ def bench_a2c(rounds: int) -> None:
     table("A2C on CartPole, one configuration", training.a2c_rows(rounds), "what", "median (lowest … highest)", "goal")
 
 
+def bench_policies(rounds: int) -> None:
+    """A policy outside the simulator (SquareCB, features by name): import, one decision, one row of learning."""
+    table("a served policy", policies.rows(shown, rounds), "what", "median (lowest … highest)", "goal")
+
+
 SECTIONS = {"env": bench_env, "simulators": bench_simulators, "dqn": bench_dqn, "a2c": bench_a2c,
             "sampling": bench_sampling, "ray": bench_ray, "bandits": bench_bandits, "linucb": bench_linucb,
-            "arms": bench_arms}
+            "arms": bench_arms, "policies": bench_policies}
 
 
 def main() -> int:

@@ -37,7 +37,7 @@ CONTEXT, ACTION = "context", "action"                                       # th
 class HashedConfig(BanditConfig):
     bits: int = param(18, 4, 28)
     """b: the table has 2^b weights."""
-    learning_rate: float = param(0.3, above=0)
+    learning_rate: float = param(0.2, above=0)
     """η of the normalised adaptive gradient."""
     use_ids: bool = True
     """Whether an item's number is one of its features."""

@@ -8,13 +8,14 @@ in a table of 2^b.  The constant `ONE` stands on both sides, so plain features a
 Server and learner both call `features`, and arrays that come from elsewhere are named here in the same way.
 """
 import functools
-import math
 from typing import Any, NamedTuple
 
 import mmh3
 import numpy as np
 
 ONE = np.uint64(0x9E3779B97F4A7C15)                                         # the key of the constant
+LARGEST = 1e12                                                              # products of two stay far from overflow
+DEEPEST = 16                                                                # levels of objects and lists
 SEPARATOR = "\x1f"                                                          # between the parts of a name
 
 
@@ -46,33 +47,55 @@ def features(given: Any, *, first: tuple[int, ...] = ()) -> Sparse:
 
     A name is the path to its value; text and null are one-hot, true is 1 and false 0, numbers are values, a list holds
     numbers by their place or any other things by what they are; names that begin with ``_`` are left out
-    (Personalizer's rules).  ValueError names a number that is not finite.
+    (Personalizer's rules).  ValueError names what is no feature, a number beyond `LARGEST` and too deep a nest.
     """
-    pairs: list[tuple[int, float]] = []
-    _walk(given, (), pairs)
-    pairs.sort()
-    return Sparse(np.array([*first, *[key for key, _ in pairs]], np.uint64),
-                  np.array([*[1.0] * len(first), *[value for _, value in pairs]], np.float64))
+    found = _found(given)
+    found.sort()
+    return Sparse(np.array([*first, *[key for key, _, _ in found]], np.uint64),
+                  np.array([*[1.0] * len(first), *[value for _, value, _ in found]], np.float64))
 
 
-def _walk(given, path: tuple, pairs: list[tuple[int, float]]) -> None:
+def names_of(given: Any) -> dict[int, str]:
+    """{key: name} of the same features, as a person reads them: ``user/town=Bergen``."""
+    return {key: "/".join(map(str, name)).replace("/=/", "=") for key, _, name in _found(given)}
+
+
+def _found(given) -> list[tuple[int, float, tuple]]:
+    pairs: list[tuple[int, float, tuple]] = []
+    _walk(given, (), 0, pairs)
+    return pairs
+
+
+def _walk(given, path: tuple, depth: int, pairs: list[tuple[int, float, tuple]]) -> None:
     if isinstance(given, str):
-        pairs.append((key_of(*path, "=", given), 1.0))
+        name = (*path, "=", given)
+        pairs.append((key_of(*name), 1.0, name))
     elif isinstance(given, int | float):
-        if not -math.inf < given < math.inf or abs(given) > 1e300:
-            raise ValueError(f"feature {'/'.join(map(str, path))} = {str(given)[:40]} must be a finite number")
+        if not -LARGEST <= given <= LARGEST:
+            raise ValueError(f"feature {_said(path)} must be a number between −{LARGEST:g} and {LARGEST:g}")
         if given:
-            pairs.append((key_of(*path), float(given)))
+            pairs.append((key_of(*path), float(given), path))
+    elif depth == DEEPEST:
+        raise ValueError(f"feature {_said(path)} is nested more than {DEEPEST} deep")
     elif isinstance(given, dict):
-        for name, inner in given.items():
-            if not str(name).startswith("_"):
-                _walk(inner, (*path, name), pairs)
+        for part, inner in given.items():
+            if not str(part).startswith("_"):
+                _walk(inner, (*path, part), depth + 1, pairs)
     elif isinstance(given, list | tuple):
         for i, inner in enumerate(given):
             number = isinstance(inner, int | float) and not isinstance(inner, bool)
-            _walk(inner, (*path, i) if number else path, pairs)
+            _walk(inner, (*path, i) if number else path, depth + 1, pairs)
+    elif given is None:
+        _walk("null", path, depth, pairs)
+    elif isinstance(given, np.generic | np.ndarray):
+        _walk(given.tolist(), path, depth, pairs)
     else:
-        pairs.append((key_of(*path, "=", "null" if given is None else given), 1.0))
+        raise ValueError(f"feature {_said(path)} is a {type(given).__name__}; valid are text, numbers, true, false, "
+                         "null, and lists and objects of these")
+
+
+def _said(path: tuple) -> str:
+    return "/".join(map(str, path))[:100] or "(without a name)"
 
 
 def numbered(name: str, count: int) -> np.ndarray:

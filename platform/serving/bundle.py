@@ -77,7 +77,7 @@ def load_policy(folder: str | Path, allow: Collection[str] = ()) -> Policy:
         kind = HashedPolicy if isinstance(algorithm, HashedLinear) else FixedPolicy
         policy = kind(algorithm, manifest["ids"], manifest | {"numbers": held.get("numbers")}, manifest["whole"])
         policy.load_state(state)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise Refused(f"{folder}: cannot be opened ({type(error).__name__}: {error})") from error
     policy.notes += _notes(manifest.get("versions", {}))
     return policy
@@ -96,10 +96,17 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         changed = [name for name in NAMES if known.get(name.encode()) != _digest(folder / name).encode()]
         raise Refused(f"{folder}: {', '.join(changed) or SUMS} was changed after the bundle was written (its SHA-256 "
                       "is another); copy the bundle again, or export it anew")
-    manifest = json.loads((folder / "bundle.json").read_text())
-    if manifest.get("format") != FORMAT:
-        raise Refused(f"{folder}: has format {manifest.get('format')!r}; this version of recloop reads format {FORMAT}")
+    try:
+        manifest = json.loads((folder / "bundle.json").read_text())
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"{folder}: bundle.json is not JSON ({type(error).__name__})") from error
+    if _format(manifest) != FORMAT:
+        raise Refused(f"{folder}: has format {_format(manifest)!r}; this version of recloop reads format {FORMAT}")
     return manifest
+
+
+def _format(manifest) -> Any:
+    return manifest.get("format") if isinstance(manifest, dict) else None
 
 
 def versions() -> dict[str, str]:

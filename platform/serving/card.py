@@ -13,6 +13,10 @@ def text(manifest: dict[str, Any]) -> str:
              "## How well it does", "", _score(score), "", manifest["answer"], "",
              "The scores are those of simulated users: they say what to expect as far as these are like yours.", "",
              "## Can the simulated users be trusted?", "", _calibration(manifest["calibration"]), "",
+             "## Can other policies be valued by what it shows?", "",
+             "Yes: it knows the exact chance of what it shows." if manifest["propensities"] else
+             "No: it does not know the chances of what it shows, so its log cannot value other policies. `squarecb` "
+             "does, and so does Thompson sampling with `propensity_draws`.", "",
              "## What it was not tested on", "",
              "- users, items and contexts outside the experiment; new items "
              + ("start from their features" if manifest["algorithm"] in OPEN else "cannot be added"),

@@ -7,6 +7,8 @@ import numpy as np
 from gymnasium import spaces
 
 from custom_algos.bandits.hashed_linear import HashedLinear
+from custom_algos.core import Algorithm
+from custom_algos.rollout import make_rng
 
 from ..experiment import reading
 from ..experiment.model import Experiment, Problem
@@ -16,13 +18,13 @@ from ..report.leaderboard import Board
 from ..report.results import Results
 from ..run.saved import newest_first, trial_name
 from ..trial import checkpoint
-from ..trial.build import Task, make_algorithm, task_of
+from ..trial.build import make_algorithm, task_of
 from ..trial.trial import Role, Row, Trial
 from . import bundle, card
 from .decision import Refused
 from .fixed import FixedPolicy
 from .hashed import HashedPolicy
-from .spaces import plain
+from .spaces import first, plain
 
 
 class Exported(NamedTuple):
@@ -54,7 +56,9 @@ def leave(r: Results, name: str | None = None, out: str | Path | None = None) ->
     ids = names.ids() if names is not None and names.ids is not None else _numbers(algorithm)
     kind = HashedPolicy if isinstance(algorithm, HashedLinear) else FixedPolicy
     policy = kind(algorithm, ids)
-    manifest = _manifest(e, r, board, trial, task) | {"ids": ids, "whole": policy.learns}
+    _, log_prob = algorithm.act(first(algorithm.obs_space), make_rng(0))
+    manifest = _manifest(e, r, board, trial, algorithm) | {
+        "ids": ids, "whole": policy.learns, "propensities": not bool(np.isnan(log_prob[0]))}
     observer = task.knows.observer
     items = {"features": task.knows.catalogue, "numbers": None if observer is None else observer.numbers}
     folder = Path(out) if out else r.folder / "bundle"
@@ -90,11 +94,11 @@ def _trial(e: Experiment, r: Results, row: Row) -> tuple[Trial, Path]:
     raise Refused(f"{r.folder}: the checkpoints of {row.label} are gone; run the experiment again")
 
 
-def _manifest(e: Experiment, r: Results, board: Board, trial: Trial, task: Task) -> dict[str, Any]:
-    standing, machine, knows = board.of(trial.row), r.json("machine.json") or {}, task.knows
+def _manifest(e: Experiment, r: Results, board: Board, trial: Trial, algorithm: Algorithm) -> dict[str, Any]:
+    standing, machine = board.of(trial.row), r.json("machine.json") or {}
+    knows = task_of(e.env.id, trial.spec.env_params).knows
     assert standing is not None
     gap, compared = standing.difference, r.reference is not None and trial.row.id != r.reference.id
-    algorithm = make_algorithm(trial.spec, task)
     return {
         "algorithm": trial.spec.algorithm, "params": dataclasses.asdict(algorithm.config), "seed": trial.spec.seed,
         "observation_space": plain(algorithm.obs_space), "action_space": plain(algorithm.action_space),

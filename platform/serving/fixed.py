@@ -69,6 +69,8 @@ class FixedPolicy(Policy):
         if len(ids) != self.shows.shape[0]:
             raise Refused(f"{len(ids)} candidates: this policy was raced with {self.shows.shape[0]}")
         shown = [self.number(item) for item in ids] if len(self.shows.shape) == 1 else features
+        if not isinstance(context, dict | None):
+            raise Refused(f"context = {str(context)[:80]} must be an object: all but the candidates")
         return self.observing(user, {**(context or {}), "candidates": shown}).obs, ids, None
 
     def number(self, item: str) -> int:

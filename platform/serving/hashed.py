@@ -3,15 +3,17 @@ import math
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 
 from custom_algos import find_algorithm
 from custom_algos.bandits.hashed_linear import ACTION, CONTEXT, REQUEST, HashedLinear
 from custom_algos.core import Transition, make_config
 from custom_algos.parts import exact
-from custom_algos.parts.hashing import ONE, Actions, Sparse, actions_of, features, key_of, padded
+from custom_algos.parts.hashing import ONE, Actions, Sparse, actions_of, features, key_of, names_of, padded
+from custom_algos.parts.online import cross
 
 from .decision import Decision, Event, Item, Refused, uniform, walk
-from .observation import Observing
+from .observation import Observing, value_of
 from .policy import NOT_FEATURES, Policy, split
 
 
@@ -26,9 +28,12 @@ class HashedPolicy(Policy):
         keys, values = (part[0] for part in algorithm.listed)
         self.rows = {item: Sparse(keys[a], values[a]) for item, a in self.place.items()} if len(keys) else {}
         self.catalogue: Actions | None = None                               # of all rows; made when first needed
-        raced = "action_keys" not in getattr(algorithm.obs_space, "spaces", {})
-        self.observing = Observing(algorithm.obs_space, self.place, self.manifest.get("observer"),
-                                   self.manifest.get("numbers")) if raced else None
+        self.raced = "action_keys" not in getattr(algorithm.obs_space, "spaces", {})
+        space = algorithm.obs_space
+        if isinstance(space, spaces.Dict):                                  # candidates come with the request
+            space = spaces.Dict({key: space[key] for key in algorithm.user_keys})
+        self.observing = Observing(space, self.place, self.manifest.get("observer"), self.manifest.get("numbers")) \
+            if self.raced and len(algorithm.context_keys) > 1 else None
 
     # deciding -----------------------------------------------------------------------------------------------------
     def decide(self, user, context, candidates, k, excluded, key, explore):
@@ -72,6 +77,8 @@ class HashedPolicy(Policy):
 
     def hashed(self, item: str, given: Any) -> Sparse:
         """An item's own features, and its id as one of them."""
+        if (keys := self.algorithm.candidate_keys) is not None:             # raced on candidates with so many numbers
+            return Sparse(keys, value_of(spaces.Box(-np.inf, np.inf, keys.shape, np.float64), given, f"item {item}")[0])
         first = (key_of("item", "=", item),) if self.algorithm.config.use_ids else ()
         return features({ACTION: given}, first=first)
 
@@ -81,13 +88,30 @@ class HashedPolicy(Policy):
             obs, allowed = self.observing(user, context)
             out = [] if allowed is None else [item for item, a in self.observing.place.items() if not allowed[a]]
             return *self.algorithm.context(obs), out
+        if self.raced:                                                      # it knows candidates alone
+            return np.full((1, 1), ONE), np.ones((1, 1)), []
         if user is not None and not isinstance(user, str | dict):
             raise Refused(f"user = {str(user)[:80]} must be a text or an object with features")
-        known = {name: value for name, value in user.items() if name not in NOT_FEATURES} \
-            if isinstance(user, dict) else {}
-        found = features({"user": known, CONTEXT: {} if context is None else context})
+        found = features({"user": _features_of(user), CONTEXT: {} if context is None else context})
         return (np.concatenate([[ONE], found.keys])[None].astype(np.uint64),
                 np.concatenate([[1.0], found.values])[None], [])
+
+    def explain(self, user, context, candidate, most: int = 10) -> list[tuple[str, float]]:
+        """The ``most`` weightiest parts of a candidate's predicted reward, (name, part); their sum is its score."""
+        (item,), (given,) = split([candidate])
+        keys, values, _ = self.context(user, context)
+        row, algorithm = self.row(item, given), self.algorithm
+        named = {int(ONE): "", key_of("item", "=", item): f"item={item}"}
+        if not self.raced:
+            named |= names_of({"user": _features_of(user), CONTEXT: {} if context is None else context})
+        named |= names_of({ACTION: given}) if given is not None else {}
+        parts = []
+        for c, v in zip(keys[0], values[0], strict=True):
+            for f, u in [(ONE, 1.0), *zip(row.keys, row.values, strict=True)]:
+                weight = algorithm.weights[0, cross(c, f, algorithm.shift)]
+                name = [named.get(int(key), f"#{int(key):016x}") for key in (c, f)]
+                parts.append(("^".join(filter(None, name)) or "constant", float(weight * v * u)))
+        return sorted(parts, key=lambda part: -abs(part[1]))[:most]
 
     # learning -----------------------------------------------------------------------------------------------------
     def batch(self, events: list[Event]) -> Transition:
@@ -141,8 +165,6 @@ class HashedPolicy(Policy):
 
 def fresh_policy(algorithm: str = "squarecb", **config) -> HashedPolicy:
     """A policy that knows nothing yet, for requests that bring their own features."""
-    from gymnasium import spaces
-
     found = find_algorithm(algorithm)
     if not issubclass(found, HashedLinear):
         raise Refused(f"algorithm {algorithm!r} needs an environment; valid for requests with features of their own "
@@ -150,3 +172,7 @@ def fresh_policy(algorithm: str = "squarecb", **config) -> HashedPolicy:
     manifest = {"algorithm": algorithm, "params": config}
     return HashedPolicy(found(REQUEST, spaces.Discrete(1), make_config(found, config)), manifest=manifest)
 
+
+def _features_of(user) -> dict:
+    """What of a user is a feature."""
+    return {name: value for name, value in user.items() if name not in NOT_FEATURES} if isinstance(user, dict) else {}

@@ -93,8 +93,9 @@ class Policy(ABC):
 
     def chosen(self, ids: list[str], excluded: Collection[str], k: int) -> np.ndarray:
         """Which candidates may be shown, ``[m]`` bool; `Refused` where that is too few."""
-        if isinstance(excluded, str):
-            raise Refused(f"excluded = {excluded!r} must be a list of ids")
+        if not isinstance(excluded, Collection) or isinstance(excluded, str | dict) \
+                or not all(isinstance(item, str) for item in excluded):
+            raise Refused(f"excluded = {str(excluded)[:80]} must be a list of ids")
         out = set(excluded)
         mask = np.fromiter((item not in out for item in ids), bool, len(ids)) if out else np.ones(len(ids), bool)
         if mask.sum() < k:

@@ -34,6 +34,17 @@ def space_of(given: dict[str, Any]):
         raise Refused(f"space {str(given)[:200]} is none ({type(error).__name__}: {error})") from error
 
 
+def first(space):
+    """A batch of one with the least or zero value of a space."""
+    if isinstance(space, spaces.Dict):
+        return {key: first(part) for key, part in space.spaces.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(first(part) for part in space.spaces)
+    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+        return np.array([space.start])
+    return np.zeros((1, *space.shape), space.dtype)
+
+
 def _made(given):
     kind = given["kind"]
     if kind == "dict":

@@ -25,14 +25,16 @@ def after(algorithm, rows, low=0.0, high=1.0):
 
 
 def test_squarecb_by_hand():
-    """K = 3, γ = 10 √4 = 20, gaps 0, 0.1, 0.35: p = 1/(3 + 2), 1/(3 + 7), and the rest 0.7 for the best."""
-    algorithm = after(build("squarecb"), 4)
-    prob = algorithm.probabilities(np.array([[0.9, 1.0, 0.65]]))
-    np.testing.assert_allclose(prob, [[0.2, 0.7, 0.1]], rtol=1e-14)
-    after(algorithm, 4, -1.0, 3.0)                                           # a range of 4: gaps are 0.025 and 0.0875
-    np.testing.assert_allclose(algorithm.probabilities(np.array([[0.9, 1.0, 0.65]]))[0, [0, 2]], [1 / 3.5, 1 / 4.75])
-    masked = after(algorithm, 4).probabilities(np.array([[0.9, 1.0, 0.65]]), True, np.array([[True, False, True]]))
-    np.testing.assert_allclose(masked, [[1 - 1 / 7, 0.0, 1 / 7]])            # K = 2, gap 0.25, γ gap = 5
+    """K = 4, γ = 10 √4 √4 = 40, gaps 0.1, 0, 0.4, 0.9: p = 1/(4 + 4), the rest, 1/(4 + 16) and 1/(4 + 36)."""
+    algorithm, scores = after(build("squarecb", 5), 4), np.array([[0.9, 1.0, 0.6, 0.1, 9.0]])
+    mask = np.array([[True, True, True, True, False]])
+    prob = algorithm.probabilities(scores, True, mask)
+    np.testing.assert_allclose(prob, [[0.125, 0.8, 0.05, 0.025, 0.0]], rtol=1e-14)
+    after(algorithm, 4, -1.0, 3.0)                                           # a range of 4: gaps are a quarter
+    prob = algorithm.probabilities(scores, True, mask)
+    np.testing.assert_allclose(prob[0, [0, 2, 3]], [1 / 5, 1 / 8, 1 / 13])
+    everywhere = algorithm.probabilities(scores)                             # nothing forbidden: K = 5
+    assert everywhere[0, 0] == pytest.approx(1 / (5 + 20 * np.sqrt(5) * 8.1 / 4)) and everywhere.argmax() == 4
 
 
 def test_softmax_by_hand():

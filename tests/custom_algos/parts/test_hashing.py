@@ -1,4 +1,5 @@
 """Features of JSON as keys and values: names, one-hot texts, what is left out, and published hashes."""
+import datetime
 import json
 
 import mmh3
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custom_algos.parts.hashing import actions_of, features, key_of, numbered, padded
+from custom_algos.parts.hashing import actions_of, features, key_of, names_of, numbered, padded
 
 
 def named(given):
@@ -53,10 +54,33 @@ def test_the_order_of_an_object_means_nothing_and_a_trip_through_json_neither(gi
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 10**400, 1e301])
-def test_numbers_that_are_not_finite_are_named(bad):
-    with pytest.raises(ValueError, match=r"feature user/age = .* must be a finite number"):
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 10**400, 1.1e12])
+def test_numbers_that_are_too_large_are_named(bad):
+    with pytest.raises(ValueError, match="feature user/age must be a number between −1e\\+12 and 1e\\+12"):
         features({"user": {"age": bad}})
+
+
+def test_what_is_no_json_is_named_and_arrays_of_numpy_are_numbers():
+    with pytest.raises(ValueError, match="feature day is a date; valid are text"):
+        features({"day": datetime.date(2026, 1, 2)})
+    assert named({"a": np.float32(0.5), "b": np.array([1, 2]), "c": np.bool_(True)}) == \
+        named({"a": 0.5, "b": [1, 2], "c": True})
+
+
+def test_a_nest_that_is_too_deep_is_refused_and_not_followed():
+    deep = lists = 1.0
+    for _ in range(5000):
+        deep, lists = {"x": deep}, [lists]
+    for nest in (deep, {"a": lists}):
+        with pytest.raises(ValueError, match="is nested more than 16 deep"):
+            features(nest)
+
+
+def test_names_for_a_person():
+    given = {"user": {"town": "Bergen", "age": 45}, "tags": ["a"], "at": [0.5]}
+    names = names_of(given)
+    assert set(names) == set(named(given))
+    assert sorted(names.values()) == ["at/0", "tags=a", "user/age", "user/town=Bergen"]
 
 
 def test_rows_are_filled_up_with_nothing_and_shared_keys_are_found_once():

@@ -29,7 +29,7 @@ from platform.serving.bundle import NAMES, SUMS, _sums, read_manifest, save_bund
 from platform.serving.export import export
 from platform.serving.fixed import FixedPolicy
 from platform.serving.hashed import HashedPolicy
-from platform.serving.spaces import plain, space_of
+from platform.serving.spaces import first, plain, space_of
 from platform.trial import checkpoint
 from platform.trial.build import make_algorithm, make_env, task_of
 from platform.trial.trial import Role
@@ -71,6 +71,7 @@ def test_the_best_learner_of_the_best_seed_is_exported(run, bundle):
     assert manifest["ids"] == [str(a) for a in range(10)] and manifest["versions"]["numpy"] == np.__version__
     card = (bundle / "CARD.md").read_text()
     assert "13.000 return per session" in card and "Against random: +11.000" in card
+    assert manifest["propensities"] and "it knows the exact chance" in card
     assert "These users are made up" in card and "seed 2 of 2" in card
 
 
@@ -256,6 +257,13 @@ def test_every_algorithm_leaves_the_simulator_with_its_bits(name, tmp_path):
         for one in (policy, loaded):
             one.learn([event])
         assert policy.digest() == loaded.digest()
+
+
+def test_the_first_value_of_a_space_is_one_of_it():
+    pair = spaces.Tuple([spaces.Box(0, 9, (2,), np.uint8), spaces.MultiDiscrete([2, 3], start=[1, 5])])
+    space = spaces.Dict({"a": spaces.Discrete(3, start=2), "b": pair})
+    found = first(space)
+    assert space.contains({"a": found["a"][0], "b": tuple(part[0] for part in found["b"])})
 
 
 @pytest.mark.parametrize("space", [

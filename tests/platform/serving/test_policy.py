@@ -1,10 +1,11 @@
 """Policies outside the simulator: answers by hand, refusals in words, learning, and state."""
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 import pytest
 from gymnasium import spaces
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from custom_algos import find_algorithm
@@ -114,7 +115,7 @@ def test_names_of_a_user_and_the_history_are_no_features():
     ({"candidates": ["a"], "k": True}, "k = True must be a whole number"),
     ({"candidates": ["a"], "excluded": "a"}, "must be a list of ids"),
     ({"candidates": ["a", "b"], "excluded": ["a", "b"]}, "0 candidates are left of 2"),
-    ({"candidates": ["a"], "context": {"x": float("nan")}}, "feature context/x = nan must be a finite number"),
+    ({"candidates": ["a"], "context": {"x": float("nan")}}, "feature context/x must be a number between"),
     ({"candidates": ["a"], "user": 7}, "user = 7 must be a text or an object")])
 def test_bad_requests_are_refused_in_words(request_, says):
     with pytest.raises(Refused, match=says):
@@ -254,3 +255,96 @@ def test_a_network_that_needs_whole_sessions_does_not_learn_from_events():
     assert not policy.learns and policy.recommend("u", 1, key=KEY).items[0].id in "abc"
     with pytest.raises(Refused, match="cannot learn from single events"):
         policy.learn([Event("u", 1, None, "a", 1.0)])
+
+
+def test_an_explanation_adds_up_to_the_score_and_names_what_counts():
+    policy = fresh_policy(use_ids=False)
+    policy.learn(events(60))
+    found = policy.explain({"age": 0}, MORNING, FRUIT[1], most=100)
+    score = policy.recommend({"age": 0}, MORNING, FRUIT, key=KEY).scores[1]
+    assert sum(part for _, part in found) == pytest.approx(score, rel=1e-12)
+    assert {"constant", "context/time=morning^action/colour=yellow", "context/temperature^action/price"} <= \
+        {name for name, _ in found}
+    parts = [abs(part) for _, part in found]
+    assert parts == sorted(parts, reverse=True) and policy.explain(None, MORNING, FRUIT[1], most=2) == [
+        (name, part) for name, part in found if "age" not in name][:2]
+
+
+def test_a_history_becomes_the_observation_and_rules_out_what_was_shown():
+    features = np.eye(3, dtype=np.float32)
+    numbers = {"items": features, "width": np.array(2 * 3 + 1 + 3 * 3), "impressions": np.array(4)}
+    manifest = {"observer": "envs.fitted.observing:observe", "numbers": numbers}
+    for name, kind in (("lin_ucb", FixedPolicy), ("squarecb", HashedPolicy)):
+        cls = find_algorithm(name)
+        algorithm = cls(spaces.Box(-1, 1, (16,)), spaces.Discrete(3), make_config(cls, {}), 3)
+        policy = kind(algorithm, ["a", "b", "c"], manifest)
+        history = [{"item": "b", "reward": 1}, {"item": "new", "reward": 1}, {"item": "a", "reward": 0}]
+        found = policy.recommend({"history": history}, key=KEY)
+        assert found.items[0].id == "c" and found.items[0].propensity == 1.0
+        seen = policy.observing({"history": history}, None).obs[0]
+        np.testing.assert_allclose(seen[:7], [0, 0.1, 0, 0.1, 0, 0, 0.5])            # liked, skipped, 2 of 4 shown
+        assert seen[7:].tolist() == [-1, 0, 0, 0, 1, 0, 0, 0, 0]                     # the last first
+        with pytest.raises(Refused, match="0 candidates are left"):
+            policy.recommend({"history": [*history, {"item": "c", "reward": 0}]})
+        for bad in ([{"reward": 1}], ["b"], 5, [{"item": "b", "reward": "x"}]):
+            with pytest.raises(Refused, match=r"user\.history must be a list"):
+                policy.recommend({"history": bad})
+        assert len(policy.recommend("someone", key=KEY).candidates) == 3             # no history: a session begins
+
+
+@pytest.mark.parametrize("space", [
+    spaces.Dict({"candidates": spaces.Box(-1, 1, (2, 3)), "user": spaces.Box(-1, 1, (1,))}),
+    spaces.Dict({"candidates": spaces.Box(-1, 1, (2, 3))}), spaces.Box(-1, 1, (2, 3))])
+def test_a_linear_policy_raced_on_candidates_has_the_bits_of_the_race(space):
+    policy = raced("squarecb", space, spaces.Discrete(2), ids=())
+    shown = np.random.default_rng(1).uniform(-1, 1, (1, 2, 3)).astype(np.float32)
+    obs = shown if isinstance(space, spaces.Box) else {"candidates": shown, "user": np.array([[0.5]], np.float32)}
+    context = {"user": [0.5]} if "user" in getattr(space, "spaces", {}) else None
+    given = [{"id": name, "features": row.tolist()} for name, row in zip("xy", shown[0], strict=True)]
+    policy.learn([Event(None, context, given, "y", 1.0), Event(None, context, given, "x", 0.0)])
+    found = policy.recommend(None, context, given, key=KEY)
+    assert found.scores.tobytes() == policy.algorithm.scores(obs)[0].tobytes() and found.scores[1] > found.scores[0]
+    with pytest.raises(Refused, match=r"item x .*must be 3 numbers"):
+        policy.recommend(None, context, [{"id": "x", "features": [1.0]}])
+
+
+# whatever comes -------------------------------------------------------------------------------------------------------
+NAMES = st.sampled_from(["id", "features", "history", "item", "reward", "user", "x"])
+TEXTS = st.sampled_from(["a", "b", "id", "", "\ud800"])
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+                    max_leaves=10)
+
+
+@lru_cache
+def policies():
+    open_one = fresh_policy()
+    open_one.add_items([{"id": item, "features": {"x": item}} for item in "abc"])
+    seen = spaces.Dict({"candidates": spaces.Box(-1, 1, (2, 1)), "user": spaces.Box(-1, 1, (1,))})
+    return (open_one, raced("squarecb", spaces.Box(-1, 1, (2,)), spaces.Discrete(3)),
+            raced("ucb", spaces.Discrete(2), spaces.Discrete(3)), raced("random", seen, spaces.Discrete(2), ids=()),
+            raced("random", spaces.Box(-1, 1, (2,)), spaces.MultiDiscrete([3, 3])))
+
+
+GOOD = ({"context": {"x": 1.0}, "candidates": ["a", "b", {"id": "d", "features": {"x": True}}]},
+        {"context": [0.5, 1.0], "candidates": None}, {"context": 1, "candidates": ["a", "b"]},
+        {"context": {"user": [0.5]}, "candidates": [{"id": "a", "features": [1.0]}, {"id": "d", "features": [0.5]}]},
+        {"context": [0.5, 1.0], "candidates": ["c", "b", "a"]})
+
+
+@settings(max_examples=400, deadline=None)
+@given(which=st.integers(0, 4), wild=st.sampled_from([None, "user", "context", "candidates", "excluded", "k"]),
+       value=JSON, k=st.integers(1, 2))
+def test_any_request_is_answered_or_refused_in_words(which, wild, value, k):
+    """One argument of a good request is anything."""
+    asked = {"user": "u", "excluded": (), "k": k, **GOOD[which]} | ({wild: value} if wild else {})
+    try:
+        found = policies()[which].recommend(**asked, key=KEY)
+    except Refused as refused:
+        assert wild and len(str(refused)) > 10
+        return
+    assert len(found.items) == asked["k"] == len({item.id for item in found.items})
+    assert not {item.id for item in found.items} & set(asked["excluded"])
+    assert all(item.propensity is None or 0.0 < item.propensity <= 1.0 + 1e-12 for item in found.items)
+    if found.probabilities is not None:
+        assert found.probabilities.sum() == pytest.approx(1.0) and np.isfinite(found.scores).all()
