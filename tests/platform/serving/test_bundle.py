@@ -228,6 +228,8 @@ def test_a_bundle_appears_whole_or_not_at_all(bundle, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_algorithm_leaves_the_simulator_with_its_bits(name, tmp_path):
     """Built with another seed, from what is on disk alone; 20 rounds of noise before."""
+    if name == "sac":
+        pytest.skip("its actions are controls, no items")
     found, rng = find_algorithm(name), make_rng(2)
     for seen in (spaces.Box(-1, 1, (3,)), spaces.MultiDiscrete([3, 2])):
         with contextlib.suppress(ValueError):

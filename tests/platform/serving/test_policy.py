@@ -272,7 +272,8 @@ def test_an_explanation_adds_up_to_the_score_and_names_what_counts():
 
 def test_a_history_becomes_the_observation_and_rules_out_what_was_shown():
     features = np.eye(3, dtype=np.float32)
-    numbers = {"items": features, "width": np.array(2 * 3 + 1 + 3 * 3), "impressions": np.array(4)}
+    numbers = {"items": features, "width": np.array(2 * 3 + 1 + 3 * 3), "impressions": np.array(4),
+               "observe": np.array(0)}
     manifest = {"observer": "envs.fitted.observing:observe", "numbers": numbers}
     for name, kind in (("lin_ucb", FixedPolicy), ("squarecb", HashedPolicy)):
         cls = find_algorithm(name)
