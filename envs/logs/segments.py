@@ -3,8 +3,8 @@
     frame = mark (4 bytes) · length of the payload (4) · number in the segment (8) · digest (16) · payload
 
 Numbers are little-endian; the digest is BLAKE2b of number and payload.  A changed, cut, repeated or missing byte is
-found wherever it is.  What a crash leaves behind is a bad end, after which nothing whole follows: it is cut and said.  A bad frame
-*before* a whole one is no crash but damage, and is refused.
+found wherever it is.  What a crash leaves behind is a bad end, after which nothing whole follows: it is cut and said.
+A bad frame *before* a whole one is no crash but damage, and is refused.
 """
 import hashlib
 import struct
@@ -73,14 +73,17 @@ def payload_at(descriptor: int, offset: int) -> bytes:
 
 def scan(path: Path) -> Scan:
     """Read a segment to its good end; `Corrupt` names a bad record that stands before a whole one."""
-    count, good = 0, 0
-    for each in frames(path):
-        count, good = each.number + 1, each.offset + HEAD.size + len(each.payload)
-    size = path.stat().st_size
-    if good < size and (later := _whole_after(path, good)) is not None:
-        raise Corrupt(f"{path}: the record at byte {good:,} is damaged, and a whole one follows at byte {later:,}: this "
-                      "is no crash but damage; restore the file from a copy")
-    return Scan(count, good, size - good)
+    count = good = 0
+    while True:
+        for each in frames(path, good, count):
+            count, good = each.number + 1, each.offset + HEAD.size + len(each.payload)
+        size = path.stat().st_size
+        later = _whole_after(path, good) if good < size else None
+        if later is None:
+            return Scan(count, good, size - good)
+        if next(frames(path, good, count), None) is None:  # else it was being written when it was looked at
+            raise Corrupt(f"{path}: the record at byte {good:,} is damaged, and a whole one follows at byte {later:,}: "
+                          "this is no crash but damage; restore the file from a copy")
 
 
 def _frame(head: bytes, file, number: int) -> bytes | None:

@@ -1,12 +1,14 @@
-"""Where a log comes from: a file, or a known data set in a folder of yours, written NAME=PATH."""
+"""Where a log comes from: a file, the folder of a live loop, or a known data set, written NAME=PATH."""
+from dataclasses import replace
 from pathlib import Path
 
-from . import known, reading
+from . import known, reading, served
 from .schema import Log
 
 
 def read(source, columns: dict[str, str] | None = None, like: float | None = None, as_values: bool = False) -> Log:
-    """The log in ``source``: a file (.parquet, .csv, .csv.gz), or NAME=PATH, a known set (`known.SETS`) as downloaded.
+    """The log in ``source``: a file (.parquet, .csv, .csv.gz), the folder that a live loop writes, or NAME=PATH, a
+    known set (`known.SETS`) as downloaded.
 
     ``columns`` maps names of the schema to the file's.  A reward of at least ``like`` counts as a like, any other not;
     ``as_values`` takes ratings as amounts.  ValueError says in one sentence what is wrong, and where.
@@ -14,6 +16,10 @@ def read(source, columns: dict[str, str] | None = None, like: float | None = Non
     name, path = split(source)
     if name:
         return known.load(name, path, columns, like, as_values)
+    if served.is_served(path):
+        rows, notes = served.table(path)
+        log = reading.from_frame(rows, columns, path, like, as_values)
+        return replace(log, notes=notes + log.notes)
     return reading.read_file(path, columns, like, as_values)
 
 

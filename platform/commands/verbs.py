@@ -19,6 +19,8 @@ VERBS = {
                  "platform.commands.list"),
     "export": Verb("write the winner of a race as a folder that serves anywhere",
                    "recloop export results/quickstart/TIME", "platform.commands.export"),
+    "audit": Verb("recompute every decision and every policy version of a served log", "recloop audit LOGDIR",
+                  "platform.commands.audit"),
 }
 
 
