@@ -81,8 +81,8 @@ class Results:
 
     @property
     def today(self) -> bool:
-        """Whether the others are compared with the policy that wrote the log, which is what runs today."""
-        return self.reference is not None and self.reference.role is Role.BEHAVIOUR
+        """Whether the others are compared with the policy that wrote a real log, which is what runs today."""
+        return self.live and self.reference is not None and self.reference.role is Role.BEHAVIOUR
 
     @property
     def bound(self) -> Row | None:

@@ -252,7 +252,8 @@ def test_one_table_for_ours_and_rllib(tmp_path, ray_session):
     e = reading.read(path)
     folder = race.run(e, results.new_folder(e, str(tmp_path / "out")), Console(file=open(os.devnull, "w")))
     scores = pd.read_parquet(folder / "scores.parquet")
-    assert set(scores.algorithm) == {"thompson", "RLlib PPO", "random", "popularity", "oracle"}
+    assert set(scores.algorithm) == {"thompson", "RLlib PPO", "random", "popularity", "best fixed ranking",
+                                     "Bayes reference", "oracle"}
     mean = scores.groupby("algorithm").return_mean.mean()
     assert mean["random"] < mean["popularity"] < mean["oracle"] <= 20
     steps = scores.groupby("algorithm").env_steps.max()

@@ -231,9 +231,10 @@ def test_every_algorithm_leaves_the_simulator_with_its_bits(name, tmp_path):
     if name == "sac":
         pytest.skip("its actions are controls, no items")
     found, rng = find_algorithm(name), make_rng(2)
+    light = {"epochs": 1, "rollout_steps": 8} if name == "ppo" else {}
     for seen in (spaces.Box(-1, 1, (3,)), spaces.MultiDiscrete([3, 2])):
         with contextlib.suppress(ValueError):
-            algorithm = found(seen, spaces.Discrete(3), make_config(found, {}), 5)
+            algorithm = found(seen, spaces.Discrete(3), make_config(found, light), 5)
             break
     obs = np.array([seen.sample() for _ in range(8)]) if isinstance(seen, spaces.Box) else rng.integers(2, size=(8, 2))
     for _ in range(20):
