@@ -119,12 +119,13 @@ def test_the_examples_of_your_log_run_and_find_the_truth(tmp_path):
     assert low <= 0.071 <= high and (tmp_path / "shop.parquet").exists()
 
 
-def test_the_example_of_serving_runs_and_learns(tmp_path):
-    code, = blocks("docs/serving.md", "python")
+def test_the_examples_of_serving_run_and_learn(tmp_path):
+    code = "\n".join(blocks("docs/serving.md", "python"))
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, cwd=tmp_path,
                           check=False, env={"PYTHONPATH": str(ROOT), "HOME": str(Path.home())})
     assert done.returncode == 0, done.stderr
     assert 0.5 < float(done.stdout.split()[0]) < 0.62
+    assert "{'decisions': 200, 'versions': 10, 'outcomes': 200}" in done.stdout and "propensity" in done.stdout
 
 
 @pytest.mark.slow
