@@ -130,7 +130,7 @@ class Logged(VectorEnv):
         """``best fixed``: by mean P(like) over the training users; ``believed``: by what is believed of this user."""
         like, items = self.world.taste.probability, np.arange(len(self.items))
         shared = np.mean([like(np.full(len(items), user), items) for user in self.world.groups[0]], axis=0)
-        found = {"best fixed": (shared, np.zeros((*self.single_observation_space.shape, len(items))))}
+        found = {"best fixed": (shared, np.zeros((gym.spaces.flatdim(self.single_observation_space), len(items))))}
         if self.model:
             weight = np.zeros_like(found["best fixed"][1])
             weight[-self.model.item.shape[1] + 1:] = self.model.item[:, 1:].T

@@ -37,7 +37,7 @@ class Journal:
     """
 
     def __init__(self, folder: str | Path, writer: str = "a", full: int = FULL,
-                 sync: Callable[[int], Any] = os.fdatasync, write: Callable[[int, bytes], int] = os.write):
+                 sync: Callable[[int], Any] = os.fdatasync, write: Callable[[int, memoryview], int] = os.write):
         self.folder, self.writer, self.full, self.sync, self.write = Path(folder), writer, full, sync, write
         self.folder.mkdir(parents=True, exist_ok=True)
         self.notes = recover(self.folder)
